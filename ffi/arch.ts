@@ -1,0 +1,36 @@
+/** What differs between machine architectures: raw system call numbers of calls that glibc 2.27 has no wrapper for. */
+
+/** System call numbers (arch/x86/entry/syscalls/syscall_64.tbl; include/uapi/asm-generic/unistd.h for aarch64). */
+const numbers = {
+  x86_64: {
+    capget: 125,
+    capset: 126,
+    close_range: 436,
+    execveat: 322,
+    openat2: 437,
+    pivot_root: 155,
+    setgroups: 116,
+    setresgid: 119,
+    setresuid: 117,
+  },
+  aarch64: {
+    capget: 90,
+    capset: 91,
+    close_range: 436,
+    execveat: 281,
+    openat2: 437,
+    pivot_root: 41,
+    setgroups: 159,
+    setresgid: 149,
+    setresuid: 147,
+  },
+} as const satisfies Record<typeof Deno.build.arch, Record<string, number>>;
+
+/** The numbers for this machine, for `syscall(2)`. */
+export const SYS = numbers[Deno.build.arch];
+
+/** open(2) flags, whose values differ by architecture (asm/fcntl.h); the others are in `files.ts`. */
+export const OPEN_FLAGS = {
+  x86_64: { O_DIRECTORY: 0o200000, O_NOFOLLOW: 0o400000 },
+  aarch64: { O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000 },
+}[Deno.build.arch];
