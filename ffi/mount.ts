@@ -1,0 +1,92 @@
+/** mount(2), umount2(2) and the mount flags. */
+import { Errno, SyscallError } from "./errno.ts";
+import { cString, errno, lazyLibc } from "./libc.ts";
+
+const libc = lazyLibc({
+  /** int mount(const char *source, const char *target, const char *fstype, unsigned long flags, const void *data); */
+  mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
+  /** int umount2(const char *target, int flags); */
+  umount2: { parameters: ["buffer", "i32"], result: "i32" },
+});
+
+/** Flags of mount(2) (linux/mount.h). */
+export const MountFlag = {
+  RDONLY: 1,
+  NOSUID: 2,
+  NODEV: 4,
+  NOEXEC: 8,
+  REMOUNT: 32,
+  NOATIME: 1024,
+  BIND: 4096,
+  REC: 16384,
+  PRIVATE: 1 << 18,
+  RELATIME: 1 << 21,
+  STRICTATIME: 1 << 24,
+} as const;
+
+/** What {@linkcode mount} mounts. */
+export interface MountOptions {
+  /** Device, directory or a name for the kernel's list of mounts. */
+  readonly source: string;
+  /** Where. */
+  readonly target: string;
+  /** File system type; empty for bind mounts, remounts and changes of propagation. */
+  readonly fstype?: string;
+  /** {@linkcode MountFlag} values, or-ed. */
+  readonly flags?: number;
+  /** Options of the file system, `mode=0755,size=64k`; at most one page (4,096 bytes). */
+  readonly data?: string;
+  /** How to name the target in an error, where `target` is only a descriptor's path. */
+  readonly describe?: string;
+}
+
+/**
+ * Mounts a file system, binds a directory, or changes a mount.
+ *
+ * @throws {SyscallError} with mount's errno
+ * @throws {RangeError} if `data` does not fit the page that the kernel copies: it would be cut short silently
+ */
+export function mount(
+  { source, target, fstype = "", flags = 0, data = "", describe = target }: MountOptions,
+): void {
+  const dataString = cString(data);
+  if (dataString.length > 4096) {
+    throw new RangeError(
+      `Cannot mount "${source}" on "${describe}": options of ${data.length} bytes exceed one page`,
+    );
+  }
+  const { mount } = libc();
+  if (mount(cString(source), cString(target), cString(fstype), BigInt(flags), dataString) !== 0) {
+    const code = errno();
+    const what = fstype === "" ? source : fstype;
+    throw new SyscallError({
+      syscall: "mount",
+      action: `mount "${what}" on "${describe}"`,
+      path: describe,
+      errno: code,
+    });
+  }
+}
+
+/** Flags of umount2(2). */
+export const UmountFlag = { DETACH: 2, NOFOLLOW: 8 } as const;
+
+/**
+ * Unmounts what is mounted on `target`.
+ *
+ * @param target a mount point
+ * @param flags {@linkcode UmountFlag} values, or-ed
+ * @returns false if nothing is mounted there (or it does not exist)
+ * @throws {SyscallError} with umount2's errno, otherwise
+ */
+export function umount(target: string, flags = 0): boolean {
+  if (libc().umount2(cString(target), flags) === 0) return true;
+  const code = errno();
+  if (code === Errno.EINVAL || code === Errno.ENOENT) return false;
+  throw new SyscallError({
+    syscall: "umount2",
+    action: `unmount "${target}"`,
+    path: target,
+    errno: code,
+  });
+}

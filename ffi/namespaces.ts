@@ -1,0 +1,123 @@
+/**
+ * Namespaces of the main thread: unshare(2), setns(2), pivot_root(2), sethostname(2).
+ *
+ * Deno has many threads and these calls act on the calling one alone. Called synchronously they act on the main thread,
+ * the one that spawns and execs; asynchronous file operations run on other threads and do not see the change.
+ */
+import { SYS } from "./arch.ts";
+import { SyscallError } from "./errno.ts";
+import { openForReading } from "./descriptors.ts";
+import { cString, errno, lazyLibc } from "./libc.ts";
+import { spawn, type SpawnOptions } from "./process.ts";
+
+const libc = lazyLibc({
+  /** int unshare(int flags); */
+  unshare: { parameters: ["i32"], result: "i32" },
+  /** int setns(int fd, int nstype); */
+  setns: { parameters: ["i32", "i32"], result: "i32" },
+  /** int sethostname(const char *name, size_t len); */
+  sethostname: { parameters: ["buffer", "usize"], result: "i32" },
+  /** long syscall(SYS_pivot_root, const char *new_root, const char *put_old); */
+  syscall: { parameters: ["i64", "buffer", "buffer"], result: "i64" },
+});
+
+/** Namespace flags (linux/sched.h). */
+export const CloneFlag = {
+  NEWNS: 0x00020000,
+  NEWUTS: 0x04000000,
+  NEWIPC: 0x08000000,
+  NEWPID: 0x20000000,
+} as const;
+
+/**
+ * Moves the main thread into new namespaces. With {@linkcode CloneFlag.NEWPID} it is the *next child* that is in the new
+ * namespace, and until then this process must not start a thread (clone fails: EINVAL).
+ *
+ * @param flags {@linkcode CloneFlag} values, or-ed
+ * @throws {SyscallError}
+ */
+export function unshare(flags: number): void {
+  if (libc().unshare(flags) !== 0) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "unshare",
+      action: `unshare namespaces 0x${flags.toString(16)}`,
+      errno: code,
+    });
+  }
+}
+
+/**
+ * Moves the main thread into an existing namespace.
+ *
+ * @param fd an open `/proc/PID/ns/…`
+ * @param flag the one {@linkcode CloneFlag} it must be of
+ * @throws {SyscallError}
+ */
+export function setns(fd: number, flag: number): void {
+  if (libc().setns(fd, flag) !== 0) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "setns",
+      action: `enter namespace 0x${flag.toString(16)}`,
+      errno: code,
+    });
+  }
+}
+
+/**
+ * Makes the current directory the root of the main thread's mount namespace, with the old root stacked on top of it: the
+ * `pivot_root(".", ".")` idiom of pivot_root(2), which needs no directory for the old root. The caller then unmounts `.`.
+ *
+ * @throws {SyscallError}
+ */
+export function pivotRootToCurrentDirectory(): void {
+  const dot = cString(".");
+  if (libc().syscall(BigInt(SYS.pivot_root), dot, dot) !== 0n) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "pivot_root",
+      action: `make the current directory the root`,
+      errno: code,
+    });
+  }
+}
+
+/**
+ * Sets the host name of the main thread's UTS namespace.
+ *
+ * @throws {SyscallError}
+ */
+export function setHostname(name: string): void {
+  const bytes = cString(name);
+  if (libc().sethostname(bytes, BigInt(bytes.length - 1)) !== 0) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "sethostname",
+      action: `set the host name "${name}"`,
+      errno: code,
+    });
+  }
+}
+
+let ownPidNamespace: number | undefined;
+
+/**
+ * Starts a program as PID 1 of a new pid namespace, and as a direct child of this process.
+ *
+ * Everything between the two changes of namespace is synchronous: were the main thread to start a thread there, clone
+ * would fail (EINVAL) and Deno abort.
+ *
+ * @param options as for {@linkcode spawn}
+ * @returns the child's pid as this process sees it
+ * @throws {SyscallError}
+ */
+export function spawnInNewPidNamespace(options: SpawnOptions): number {
+  ownPidNamespace ??= openForReading("/proc/self/ns/pid");
+  unshare(CloneFlag.NEWPID);
+  try {
+    return spawn(options);
+  } finally {
+    setns(ownPidNamespace, CloneFlag.NEWPID);
+  }
+}

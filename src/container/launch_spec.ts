@@ -1,0 +1,47 @@
+/** What the supervisor tells the stage process: everything that it needs to become the container, and nothing else. */
+
+/** A bind mount whose source has been looked up. */
+export interface BindMount {
+  /** Absolute path in the container. */
+  readonly inside: string;
+  /** Absolute path on the machine. */
+  readonly outside: string;
+  /** What the source is, so that a missing destination is made as the same. */
+  readonly kind: "directory" | "file";
+}
+
+/** One launch. It travels as JSON through a pipe, so that no secret of the environment is in any argument list. */
+export interface LaunchSpec {
+  /** Where the root file system is mounted in the supervisor's mount namespace. */
+  readonly rootFs: string;
+  /** True to seal the root file system before the container's program starts. */
+  readonly readOnly: boolean;
+  /** The program and its arguments. */
+  readonly argv: readonly string[];
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Working directory, inside; made if it is missing. */
+  readonly cwd: string;
+  /** Static program that is the container's PID 1 (tini): a path on the machine. */
+  readonly init: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Supplementary groups. */
+  readonly groups: readonly number[];
+  /** Names of the capabilities to have, `CAP_NET_BIND_SERVICE`; all others are out of reach for good. */
+  readonly capabilities: readonly string[];
+  /** Host name of the container's UTS namespace; undefined for the machine's. */
+  readonly hostname?: string;
+  readonly mounts: readonly BindMount[];
+  /** Files to write into the root file system, path to contents: what of the machine's `/etc` a container needs. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/**
+ * What the stage writes to its status pipe right before exec. If the pipe ends after this the container runs; if anything
+ * follows it is the error of exec, as before it the error of an earlier phase. If the pipe ends with nothing the stage died.
+ */
+export const STAGE_READY = "ready\n";
+
+/** Descriptors that the stage finds open. */
+export const StageDescriptor = { SPEC: 0, STDOUT: 1, STDERR: 2, STATUS: 3 } as const;

@@ -1,0 +1,121 @@
+/** Launches containers: starts a stage process, tells it what to become, and hears whether it did. */
+import { close, type Pipe, pipe } from "../../ffi/descriptors.ts";
+import { spawnInNewPidNamespace } from "../../ffi/namespaces.ts";
+import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import { selfCommand } from "../system/self.ts";
+import { describeExit, waitForChild } from "./children.ts";
+import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
+import { LineSplitter } from "./line_splitter.ts";
+import { readPipe, readPipeText, writePipe } from "./pipes.ts";
+
+/** The hidden command line word that makes `main.ts` a stage. */
+export const STAGE_COMMAND = "__stage";
+
+/** Where a line of output came from. */
+export type OutputStream = "stdout" | "stderr";
+
+/** A container that runs. */
+export interface RunningContainer {
+  /** Its PID 1, as the machine sees it. Valid until {@linkcode ended} resolves. */
+  readonly pid: number;
+  /** How it ended; resolves when all of its output has been read, too. */
+  readonly ended: Promise<ExitStatus>;
+}
+
+/** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
+const LAUNCH_TIMEOUT_MS = 60_000;
+
+/**
+ * A stage process that waits for its {@linkcode LaunchSpec}. Started ahead of time, while the image is still being pulled,
+ * it takes the start of the runtime out of the launch.
+ */
+export class Stage {
+  readonly #pid: number;
+  readonly #spec: number;
+  readonly #status: Promise<string>;
+  readonly #ended: Promise<ExitStatus>;
+  #state: "waiting" | "used" = "waiting";
+
+  /**
+   * Starts a stage process.
+   *
+   * @param onLine called with each line that the container, or the stage itself, puts out
+   * @throws {SyscallError} if it cannot be started
+   */
+  constructor(onLine: (line: string, stream: OutputStream) => void) {
+    const pipes: Pipe[] = [];
+    try {
+      for (let i = 0; i < 4; i++) pipes.push(pipe());
+      const [spec, stdout, stderr, status] = pipes as [Pipe, Pipe, Pipe, Pipe];
+      this.#pid = spawnInNewPidNamespace({
+        ...selfCommand([STAGE_COMMAND]),
+        descriptors: [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd],
+      });
+      for (const end of [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd]) {
+        close(end);
+      }
+      this.#spec = spec.writeEnd;
+      this.#status = readPipeText(status.readEnd);
+      const output = Promise.all([
+        readLines(stdout.readEnd, (line) => onLine(line, "stdout")),
+        readLines(stderr.readEnd, (line) => onLine(line, "stderr")),
+      ]);
+      this.#ended = waitForChild(this.#pid).then(async (status) => {
+        await output;
+        return status;
+      });
+    } catch (error) {
+      for (const { readEnd, writeEnd } of pipes) {
+        close(readEnd);
+        close(writeEnd);
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Turns the stage into a container.
+   *
+   * @returns once the container's program runs
+   * @throws {Error} if it does not come to that; the stage is gone then
+   */
+  async launch(spec: LaunchSpec): Promise<RunningContainer> {
+    this.#use();
+    const timeout = setTimeout(() => kill(this.#pid, Signal.KILL), LAUNCH_TIMEOUT_MS);
+    try {
+      // The stage may end without reading: that shows in its status.
+      const [status] = await Promise.all([
+        this.#status,
+        writePipe(this.#spec, JSON.stringify(spec)),
+      ]);
+      if (status === STAGE_READY) return { pid: this.#pid, ended: this.#ended };
+      const ended = await this.#ended;
+      const reason = status.startsWith(STAGE_READY) ? status.slice(STAGE_READY.length) : status;
+      throw new Error(reason || `The stage process ended: ${describeExit(ended)}`);
+    } finally {
+      clearTimeout(timeout);
+    }
+  }
+
+  /** Ends a stage that is not needed after all. Does nothing once it was launched. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === "used") return;
+    this.#use();
+    // It reads the end of the pipe, and exits.
+    close(this.#spec);
+    await this.#ended;
+  }
+
+  #use(): void {
+    if (this.#state === "used") {
+      throw new Error("Cannot launch a container: its stage process was used before");
+    }
+    this.#state = "used";
+  }
+}
+
+async function readLines(fd: number, onLine: (line: string) => void): Promise<void> {
+  const lines = new LineSplitter(onLine);
+  await readPipe(fd, (chunk) => lines.write(chunk));
+  lines.end();
+}

@@ -1,0 +1,351 @@
+/**
+ * The life of one configured container, as a pure function of state and event. Timers, processes and sockets live in
+ * `container_driver.ts`, which carries out the effects and feeds back events. The diagram is in docs/lifecycle.md.
+ *
+ * Two things go on side by side, each a tagged union of its own: *serving* keeps the last accepted release alive, and
+ * *upgrade* brings the next one (the first one, too). They meet where an upgrade has started: it takes over serving, and
+ * what served before leaves.
+ */
+import { type ContainerSettings, sameContainer } from "../config/settings.ts";
+import type { PulledImage } from "../image/pull_image.ts";
+import type { Digest } from "../registry/digest.ts";
+
+/** What an instance is started from. */
+export interface Release {
+  readonly settings: ContainerSettings;
+  readonly image: PulledImage;
+}
+
+/** Counts the instances of one container: the first is 1. */
+export type InstanceNumber = number;
+
+/** What keeps the last accepted release alive. */
+export type Serving =
+  /** No release has been accepted yet, or none is wanted. */
+  | { readonly tag: "none" }
+  /** An instance is being launched again after it had ended. */
+  | {
+    readonly tag: "starting";
+    readonly release: Release;
+    readonly instance: InstanceNumber;
+    readonly failures: number;
+  }
+  /** An instance runs. */
+  | {
+    readonly tag: "running";
+    readonly release: Release;
+    readonly instance: InstanceNumber;
+    readonly failures: number;
+  }
+  /** The instance ended or could not be started again; the back-off runs. */
+  | { readonly tag: "waiting"; readonly release: Release; readonly failures: number };
+
+/** What brings the next release. */
+export type Upgrade =
+  /** Nothing newer is known. */
+  | { readonly tag: "none" }
+  /** The image is being pulled. */
+  | { readonly tag: "pulling"; readonly failures: number }
+  /** The image is there, its first instance is being launched. */
+  | {
+    readonly tag: "starting";
+    readonly release: Release;
+    readonly instance: InstanceNumber;
+    readonly failures: number;
+  }
+  /** The new instance runs beside the old one until `stopDelay` is over; if it ends before that, the old one stays. */
+  | {
+    readonly tag: "settling";
+    readonly release: Release;
+    readonly instance: InstanceNumber;
+    readonly failures: number;
+  }
+  /** Pull or start failed; the back-off runs. */
+  | { readonly tag: "waiting"; readonly failures: number };
+
+/** Everything that is known of one container. */
+export interface ContainerState {
+  /** Its settings; undefined when it is disabled, was removed, or Frontloader stops. */
+  readonly wanted: ContainerSettings | undefined;
+  readonly serving: Serving;
+  readonly upgrade: Upgrade;
+  /** Instances that were told to end and have not ended yet. */
+  readonly leaving: readonly InstanceNumber[];
+  /** The number that was given out last. */
+  readonly lastInstance: InstanceNumber;
+}
+
+/** What happens to a container. */
+export type ContainerEvent =
+  /** Its settings are these now; undefined when it shall not run. */
+  | { readonly type: "configured"; readonly settings: ContainerSettings | undefined }
+  /** The registry has this digest under the container's tag. */
+  | { readonly type: "digestFound"; readonly digest: Digest }
+  /** Somebody asked for an update now: no back-off. */
+  | { readonly type: "updateAsked" }
+  | { readonly type: "pulled"; readonly image: PulledImage }
+  | { readonly type: "pullFailed" }
+  | { readonly type: "started"; readonly instance: InstanceNumber }
+  | { readonly type: "startFailed"; readonly instance: InstanceNumber }
+  /** `healthy`: it ran so long that earlier failures do not count any more. */
+  | { readonly type: "exited"; readonly instance: InstanceNumber; readonly healthy: boolean }
+  | { readonly type: "retryPullDue" }
+  | { readonly type: "restartDue" }
+  | { readonly type: "settled" };
+
+/** What the driver has to do. */
+export type ContainerEffect =
+  | { readonly type: "pull"; readonly settings: ContainerSettings }
+  | { readonly type: "cancelPull" }
+  /** Launch an instance; `role` says for whom, for the log. */
+  | { readonly type: "start"; readonly instance: InstanceNumber; readonly release: Release }
+  /** Send TERM, as soon as it runs if it is still being launched. Never anything stronger. */
+  | { readonly type: "terminate"; readonly instance: InstanceNumber }
+  /** Give `retryPullDue` after the back-off that `failures` calls for. */
+  | { readonly type: "retryPullLater"; readonly failures: number }
+  | { readonly type: "cancelRetryPull" }
+  /** Give `restartDue` after the back-off that `failures` calls for. */
+  | { readonly type: "restartLater"; readonly failures: number }
+  | { readonly type: "cancelRestart" }
+  /** Give `settled` after so many seconds. */
+  | { readonly type: "settleLater"; readonly seconds: number }
+  | { readonly type: "cancelSettle" };
+
+/** A new state and what has to be done on the way there. */
+export interface Transition {
+  readonly state: ContainerState;
+  readonly effects: readonly ContainerEffect[];
+}
+
+/** The state of a container of which nothing is known yet. */
+export const initialState: ContainerState = {
+  wanted: undefined,
+  serving: { tag: "none" },
+  upgrade: { tag: "none" },
+  leaving: [],
+  lastInstance: 0,
+};
+
+/**
+ * Advances the life of a container by one event. An event that has no meaning in a state (a timer that fired while it was
+ * being cancelled) changes nothing.
+ *
+ * @param state where the container is
+ * @param event what happened
+ */
+export function advance(state: ContainerState, event: ContainerEvent): Transition {
+  switch (event.type) {
+    case "configured":
+      return event.settings === undefined ? retire(state) : configure(state, event.settings);
+    case "digestFound":
+      return isNews(state, event.digest) ? pull(state, 0) : unchanged(state);
+    case "updateAsked":
+      return state.upgrade.tag === "waiting"
+        ? pull(state, state.upgrade.failures)
+        : unchanged(state);
+    case "pulled":
+      return state.upgrade.tag === "pulling"
+        ? startUpgrade(state, event.image, state.upgrade.failures)
+        : unchanged(state);
+    case "pullFailed":
+      return state.upgrade.tag === "pulling"
+        ? postponeUpgrade(state, state.upgrade.failures)
+        : unchanged(state);
+    case "retryPullDue":
+      return state.upgrade.tag === "waiting"
+        ? pull(state, state.upgrade.failures)
+        : unchanged(state);
+    case "started":
+      return started(state, event.instance);
+    case "startFailed":
+      return ended(state, event.instance, false);
+    case "exited":
+      return ended(state, event.instance, event.healthy);
+    case "restartDue":
+      return state.serving.tag === "waiting" ? restart(state, state.serving) : unchanged(state);
+    case "settled":
+      return state.upgrade.tag === "settling"
+        ? takeOver(state, state.upgrade.release, state.upgrade.instance)
+        : unchanged(state);
+  }
+}
+
+/** True once nothing of the container runs or is about to. */
+export function isGone({ wanted, serving, upgrade, leaving }: ContainerState): boolean {
+  return wanted === undefined && serving.tag === "none" && upgrade.tag === "none" &&
+    leaving.length === 0;
+}
+
+function unchanged(state: ContainerState): Transition {
+  return { state, effects: [] };
+}
+
+function isNews({ wanted, serving, upgrade }: ContainerState, digest: Digest): boolean {
+  return wanted !== undefined && upgrade.tag === "none" &&
+    (serving.tag === "none" || serving.release.image.digest !== digest);
+}
+
+function sameRelease(a: Release, b: Release): boolean {
+  return a.image.digest === b.image.digest && sameContainer(a.settings, b.settings);
+}
+
+/** Nothing of this container is wanted any more. */
+function retire(state: ContainerState): Transition {
+  const dropped = dropUpgrade({ ...state, wanted: undefined });
+  const { state: { serving }, effects } = dropped;
+  if (serving.tag === "none") return dropped;
+  const next: ContainerState = { ...dropped.state, serving: { tag: "none" } };
+  if (serving.tag === "waiting") {
+    return { state: next, effects: [...effects, { type: "cancelRestart" }] };
+  }
+  return {
+    state: { ...next, leaving: [...next.leaving, serving.instance] },
+    effects: [...effects, { type: "terminate", instance: serving.instance }],
+  };
+}
+
+function configure(state: ContainerState, settings: ContainerSettings): Transition {
+  const before = state.wanted;
+  const next: ContainerState = { ...state, wanted: settings };
+  // Also true where only the credentials differ: they are for the next pull, and no reason to replace what runs.
+  if (before !== undefined && sameContainer(before, settings)) return unchanged(next);
+  return pull(next, 0);
+}
+
+/** Begins (or begins anew) to pull; whatever upgrade was under way is dropped. */
+function pull(state: ContainerState, failures: number): Transition {
+  const { state: next, effects } = dropUpgrade(state);
+  return {
+    state: { ...next, upgrade: { tag: "pulling", failures } },
+    effects: [...effects, { type: "pull", settings: next.wanted! }],
+  };
+}
+
+function dropUpgrade(state: ContainerState): Transition {
+  const { upgrade } = state;
+  const next: ContainerState = { ...state, upgrade: { tag: "none" } };
+  switch (upgrade.tag) {
+    case "none":
+      return unchanged(next);
+    case "pulling":
+      return { state: next, effects: [{ type: "cancelPull" }] };
+    case "waiting":
+      return { state: next, effects: [{ type: "cancelRetryPull" }] };
+    case "starting":
+    case "settling": {
+      const effects: ContainerEffect[] = [{ type: "terminate", instance: upgrade.instance }];
+      if (upgrade.tag === "settling") effects.unshift({ type: "cancelSettle" });
+      return { state: { ...next, leaving: [...next.leaving, upgrade.instance] }, effects };
+    }
+  }
+}
+
+function startUpgrade(state: ContainerState, image: PulledImage, failures: number): Transition {
+  const release: Release = { settings: state.wanted!, image };
+  // The tag moved and came back, or the configuration did: what serves is what is wanted.
+  if (state.serving.tag !== "none" && sameRelease(state.serving.release, release)) {
+    return unchanged({ ...state, upgrade: { tag: "none" } });
+  }
+  const instance = state.lastInstance + 1;
+  return {
+    state: {
+      ...state,
+      lastInstance: instance,
+      upgrade: { tag: "starting", release, instance, failures },
+    },
+    effects: [{ type: "start", instance, release }],
+  };
+}
+
+function postponeUpgrade(state: ContainerState, failuresBefore: number): Transition {
+  const failures = failuresBefore + 1;
+  return {
+    state: { ...state, upgrade: { tag: "waiting", failures } },
+    effects: [{ type: "retryPullLater", failures }],
+  };
+}
+
+function restart(
+  state: ContainerState,
+  { release, failures }: { release: Release; failures: number },
+): Transition {
+  const instance = state.lastInstance + 1;
+  return {
+    state: {
+      ...state,
+      lastInstance: instance,
+      serving: { tag: "starting", release, instance, failures },
+    },
+    effects: [{ type: "start", instance, release }],
+  };
+}
+
+function started(state: ContainerState, instance: InstanceNumber): Transition {
+  const { serving, upgrade } = state;
+  if (serving.tag === "starting" && serving.instance === instance) {
+    return unchanged({ ...state, serving: { ...serving, tag: "running" } });
+  }
+  if (upgrade.tag === "starting" && upgrade.instance === instance) {
+    const { stopDelay } = upgrade.release.settings;
+    if (serving.tag !== "running" || stopDelay === 0) {
+      return takeOver(state, upgrade.release, instance);
+    }
+    return {
+      state: { ...state, upgrade: { ...upgrade, tag: "settling" } },
+      effects: [{ type: "settleLater", seconds: stopDelay }],
+    };
+  }
+  return unchanged(state);
+}
+
+/** The new instance serves from here on, and what served before is told to end. */
+function takeOver(state: ContainerState, release: Release, instance: InstanceNumber): Transition {
+  const { serving, leaving } = state;
+  const next: ContainerState = {
+    ...state,
+    serving: { tag: "running", release, instance, failures: 0 },
+    upgrade: { tag: "none" },
+  };
+  switch (serving.tag) {
+    case "none":
+      return unchanged(next);
+    case "waiting":
+      return { state: next, effects: [{ type: "cancelRestart" }] };
+    case "starting":
+    case "running":
+      return {
+        state: { ...next, leaving: [...leaving, serving.instance] },
+        effects: [{ type: "terminate", instance: serving.instance }],
+      };
+  }
+}
+
+/** An instance has ended, or could not be started. */
+function ended(state: ContainerState, instance: InstanceNumber, healthy: boolean): Transition {
+  const { serving, upgrade, leaving } = state;
+  if (leaving.includes(instance)) {
+    return unchanged({ ...state, leaving: leaving.filter((other) => other !== instance) });
+  }
+  if ((upgrade.tag === "starting" || upgrade.tag === "settling") && upgrade.instance === instance) {
+    const postponed = postponeUpgrade(state, upgrade.failures);
+    if (upgrade.tag === "starting") return postponed;
+    return { ...postponed, effects: [{ type: "cancelSettle" }, ...postponed.effects] };
+  }
+  if ((serving.tag === "starting" || serving.tag === "running") && serving.instance === instance) {
+    if (upgrade.tag === "settling") {
+      // No reason left to wait: the new instance is the only one.
+      const taken = takeOver(
+        { ...state, serving: { tag: "none" } },
+        upgrade.release,
+        upgrade.instance,
+      );
+      return { ...taken, effects: [{ type: "cancelSettle" }, ...taken.effects] };
+    }
+    const failures = healthy ? 1 : serving.failures + 1;
+    return {
+      state: { ...state, serving: { tag: "waiting", release: serving.release, failures } },
+      effects: [{ type: "restartLater", failures }],
+    };
+  }
+  return unchanged(state);
+}

@@ -1,0 +1,109 @@
+import { close } from "../../../ffi/descriptors.ts";
+import { isSyscallError } from "../../../ffi/errno.ts";
+import { mount, MountFlag } from "../../../ffi/mount.ts";
+import { descriptorPath, type RootDirectory } from "../../../ffi/root_directory.ts";
+
+const { BIND, NODEV, NOEXEC, NOSUID, RDONLY, REC, RELATIME, REMOUNT } = MountFlag;
+
+/** Paths that tell too much or do too much; hidden, as runc hides them (opencontainers/runc, specconv/example.go). */
+const MASKED_PATHS = [
+  "/proc/acpi",
+  "/proc/asound",
+  "/proc/interrupts",
+  "/proc/kcore",
+  "/proc/keys",
+  "/proc/latency_stats",
+  "/proc/sched_debug",
+  "/proc/scsi",
+  "/proc/timer_list",
+  "/proc/timer_stats",
+  "/sys/devices/virtual/powercap",
+  "/sys/firmware",
+];
+
+/** Paths that are readable and not writable, as in runc. */
+const READ_ONLY_PATHS = [
+  "/proc/bus",
+  "/proc/fs",
+  "/proc/irq",
+  "/proc/sys",
+  "/proc/sysrq-trigger",
+];
+
+/**
+ * Mounts `/proc` of the new pid namespace and a read-only `/sys`.
+ *
+ * @throws {SyscallError} if the image has a symlink or a file in their place
+ */
+export function mountKernelFileSystems(root: RootDirectory): void {
+  for (
+    const { name, fstype, flags } of [
+      { name: "proc", fstype: "proc", flags: NOSUID | NODEV | NOEXEC },
+      { name: "sys", fstype: "sysfs", flags: NOSUID | NODEV | NOEXEC | RDONLY },
+    ]
+  ) {
+    const target = root.openKernelDirectory(name);
+    try {
+      mount({
+        source: fstype,
+        target: descriptorPath(target),
+        fstype,
+        flags,
+        describe: `/${name}`,
+      });
+    } finally {
+      close(target);
+    }
+  }
+}
+
+/** Hides and write-protects parts of `/proc` and `/sys`. Comes last: it must cover what was mounted before. */
+export function maskKernelFileSystems(root: RootDirectory): void {
+  for (const path of READ_ONLY_PATHS) {
+    withPath(root, path, (target) => {
+      mount({ source: target, target, flags: BIND | REC, describe: path });
+    });
+    // The descriptor above is of what lies below the new mount; the flags go on the mount itself.
+    withPath(root, path, (target) => {
+      mount({
+        source: "none",
+        target,
+        flags: BIND | REMOUNT | RDONLY | NOSUID | NODEV | NOEXEC | RELATIME,
+        describe: path,
+      });
+    });
+  }
+  for (const path of MASKED_PATHS) {
+    withPath(root, path, (target) => {
+      if (Deno.statSync(target).isDirectory) {
+        const flags = RDONLY | NOSUID | NODEV | NOEXEC;
+        mount({
+          source: "tmpfs",
+          target,
+          fstype: "tmpfs",
+          flags,
+          data: "size=0,mode=0555",
+          describe: path,
+        });
+      } else {
+        mount({ source: "/dev/null", target, flags: BIND, describe: path });
+      }
+    });
+  }
+}
+
+/** Calls `use` with a path to what `path` leads to inside; not at all where this kernel has no such file. */
+function withPath(root: RootDirectory, path: string, use: (target: string) => void): void {
+  let fd: number;
+  try {
+    fd = root.open(path);
+  } catch (error) {
+    if (isSyscallError(error, "ENOENT")) return;
+    throw error;
+  }
+  try {
+    use(descriptorPath(fd));
+  } finally {
+    close(fd);
+  }
+}

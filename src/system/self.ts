@@ -1,0 +1,56 @@
+/**
+ * How Frontloader starts itself. It comes in three forms (a program made by `deno compile`, a bundle that the `deno` binary
+ * runs, and these sources in development), and this is the one place that knows in which of them it runs.
+ */
+
+/** A command that starts another process of this program. */
+export interface SelfCommand {
+  /** The executable. */
+  readonly path: string;
+  /** All arguments, with the executable's own name first. */
+  readonly argv: readonly string[];
+  /** The whole environment: nothing of this process's own goes on, since a configuration URL in it may hold a password. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Variables that the child needs to find its own code, or that switch off what it must not do. */
+const PASSED_ON = [
+  "DENO_DIR",
+  "HOME",
+  "PATH",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "DENO_TLS_CA_STORE",
+  "DENO_CERT",
+];
+
+/**
+ * Gives the command that starts this program with other arguments.
+ *
+ * @param args what `main.ts` gets: `["pull", …]`
+ */
+export function selfCommand(args: readonly string[]): SelfCommand {
+  const path = Deno.execPath();
+  return { path, argv: ["frontloader", ...runtimeArguments(), ...args], env: selfEnvironment() };
+}
+
+function runtimeArguments(): string[] {
+  if (Deno.build.standalone) return [];
+  return ["run", "--quiet", "--allow-all", "--no-prompt", "--cached-only", mainModule()];
+}
+
+function mainModule(): string {
+  // Bundled, this file has become part of the program that was started.
+  return import.meta.url.endsWith("/src/system/self.ts")
+    ? new URL("../main.ts", import.meta.url).href
+    : Deno.mainModule;
+}
+
+function selfEnvironment(): Record<string, string> {
+  const env: Record<string, string> = { DENO_NO_UPDATE_CHECK: "1", NO_COLOR: "1" };
+  for (const name of PASSED_ON) {
+    const value = Deno.env.get(name);
+    if (value !== undefined) env[name] = value;
+  }
+  return env;
+}
