@@ -1,4 +1,5 @@
 /** mount(2), umount2(2) and the mount flags. */
+import { SYS } from "./arch.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { cString, errno, lazyLibc } from "./libc.ts";
 
@@ -7,6 +8,14 @@ const libc = lazyLibc({
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
   /** int umount2(const char *target, int flags); */
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
+  /** long syscall(SYS_open_tree, int dirfd, const char *filename, unsigned int flags); */
+  open_tree: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32"], result: "i64" },
+  /** long syscall(SYS_move_mount, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path, unsigned flags); */
+  move_mount: {
+    name: "syscall",
+    parameters: ["i64", "i32", "buffer", "i32", "buffer", "u32"],
+    result: "i64",
+  },
 });
 
 /** Flags of mount(2) (linux/mount.h). */
@@ -86,6 +95,54 @@ export function umount(target: string, flags = 0): boolean {
   throw new SyscallError({
     syscall: "umount2",
     action: `unmount "${target}"`,
+    path: target,
+    errno: code,
+  });
+}
+
+const AT_FDCWD = -100;
+
+/**
+ * Copies a mount. The copy is attached nowhere, and gone with the last copy of its descriptor unless
+ * {@linkcode attachMount} attaches it: in another mount namespace, say.
+ *
+ * @param path a mount point
+ * @returns a descriptor of the copy, close-on-exec
+ * @throws {SyscallError}
+ */
+export function cloneMount(path: string): number {
+  const OPEN_TREE_CLONE = 1;
+  const OPEN_TREE_CLOEXEC = 0o2000000;
+  const fd = Number(
+    libc().open_tree(BigInt(SYS.open_tree), AT_FDCWD, cString(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+  );
+  if (fd >= 0) return fd;
+  const code = errno();
+  throw new SyscallError({ syscall: "open_tree", action: `copy the mount "${path}"`, path, errno: code });
+}
+
+/**
+ * Attaches a mount that {@linkcode cloneMount} made.
+ *
+ * @param fd its descriptor; still to be closed by the caller
+ * @param target where
+ * @throws {SyscallError}
+ */
+export function attachMount(fd: number, target: string): void {
+  const MOVE_MOUNT_F_EMPTY_PATH = 4;
+  const result = libc().move_mount(
+    BigInt(SYS.move_mount),
+    fd,
+    cString(""),
+    AT_FDCWD,
+    cString(target),
+    MOVE_MOUNT_F_EMPTY_PATH,
+  );
+  if (result === 0n) return;
+  const code = errno();
+  throw new SyscallError({
+    syscall: "move_mount",
+    action: `attach a mount on "${target}"`,
     path: target,
     errno: code,
   });

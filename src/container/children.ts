@@ -9,6 +9,13 @@ interface Waiter {
 const waiters = new Map<number, Waiter>();
 
 /**
+ * How often children are asked for besides. A signal listener does not keep the event loop alive, and this does; and should
+ * a signal ever be lost, a container that has ended does not stay unnoticed.
+ */
+const SAFETY_NET_MS = 10_000;
+let safetyNet: ReturnType<typeof setInterval> | undefined;
+
+/**
  * Waits for the end of a child that was started with `spawn` of `ffi/process.ts` and collects its status, so that no zombie
  * is left. The pid cannot become another process's before this resolves.
  *
@@ -17,7 +24,10 @@ const waiters = new Map<number, Waiter>();
  */
 export function waitForChild(pid: number): Promise<ExitStatus> {
   const { promise, resolve, reject } = Promise.withResolvers<ExitStatus>();
-  if (waiters.size === 0) Deno.addSignalListener("SIGCHLD", reapAll);
+  if (waiters.size === 0) {
+    Deno.addSignalListener("SIGCHLD", reapAll);
+    safetyNet = setInterval(reapAll, SAFETY_NET_MS);
+  }
   waiters.set(pid, { resolve, reject });
   // It may have ended before anybody listened.
   reapOne(pid);
@@ -45,7 +55,9 @@ function reapOne(pid: number): void {
 
 function forget(pid: number): void {
   waiters.delete(pid);
-  if (waiters.size === 0) Deno.removeSignalListener("SIGCHLD", reapAll);
+  if (waiters.size > 0) return;
+  Deno.removeSignalListener("SIGCHLD", reapAll);
+  clearInterval(safetyNet);
 }
 
 /** How a process ended, for a person: `exit status 1`, `signal 9 (SIGKILL)`. */

@@ -2,10 +2,10 @@
 import { close, type Pipe, pipe } from "../../ffi/descriptors.ts";
 import { spawnInNewPidNamespace } from "../../ffi/namespaces.ts";
 import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import { describeExit, waitForChild } from "./children.ts";
 import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
-import { LineSplitter } from "./line_splitter.ts";
 import { readPipe, readPipeText, writePipe } from "./pipes.ts";
 
 /** The hidden command line word that makes `main.ts` a stage. */
@@ -24,6 +24,9 @@ export interface RunningContainer {
 
 /** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
 const LAUNCH_TIMEOUT_MS = 60_000;
+
+/** Longer lines of output are logged in pieces of so many characters. */
+const MAX_LINE = 16_384;
 
 /**
  * A stage process that waits for its {@linkcode LaunchSpec}. Started ahead of time, while the image is still being pulled,
@@ -115,7 +118,7 @@ export class Stage {
 }
 
 async function readLines(fd: number, onLine: (line: string) => void): Promise<void> {
-  const lines = new LineSplitter(onLine);
+  const lines = new LineSplitter(onLine, MAX_LINE);
   await readPipe(fd, (chunk) => lines.write(chunk));
   lines.end();
 }

@@ -152,8 +152,9 @@ export function advance(state: ContainerState, event: ContainerEvent): Transitio
         ? postponeUpgrade(state, state.upgrade.failures)
         : unchanged(state);
     case "retryPullDue":
+      // Its timer has fired: nothing to cancel.
       return state.upgrade.tag === "waiting"
-        ? pull(state, state.upgrade.failures)
+        ? pull({ ...state, upgrade: { tag: "none" } }, state.upgrade.failures)
         : unchanged(state);
     case "started":
       return started(state, event.instance);

@@ -1,15 +1,17 @@
-/** Longer lines are cut into pieces of so many characters, so that a container cannot fill the supervisor's memory. */
-const MAX_LINE = 16_384;
-
 /** Cuts a stream of bytes into lines of text. Bytes that are not UTF-8 become U+FFFD. */
 export class LineSplitter {
   readonly #onLine: (line: string) => void;
+  readonly #maxLength: number;
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #rest = "";
 
-  /** @param onLine called with each line, without its line end */
-  constructor(onLine: (line: string) => void) {
+  /**
+   * @param onLine called with each line, without its line end
+   * @param maxLength longer lines are cut into pieces of so many characters, so that whoever writes cannot fill the memory
+   */
+  constructor(onLine: (line: string) => void, maxLength: number) {
     this.#onLine = onLine;
+    this.#maxLength = maxLength;
   }
 
   /** Takes the next bytes. */
@@ -28,9 +30,9 @@ export class LineSplitter {
     const lines = (this.#rest + text).split("\n");
     this.#rest = lines.pop()!;
     for (const line of lines) this.#give(line);
-    while (this.#rest.length > MAX_LINE) {
-      this.#give(this.#rest.slice(0, MAX_LINE));
-      this.#rest = this.#rest.slice(MAX_LINE);
+    while (this.#rest.length > this.#maxLength) {
+      this.#give(this.#rest.slice(0, this.#maxLength));
+      this.#rest = this.#rest.slice(this.#maxLength);
     }
   }
 

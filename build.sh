@@ -1,0 +1,142 @@
+#!/usr/bin/env bash
+# The one door to this project for people and for CI. Finds or installs what a command needs, and says what it installs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+DENO_VERSION=2.9.6
+CACHE="$PWD/.cache"
+export DENO_NO_UPDATE_CHECK=1
+
+usage() {
+  cat <<EOF
+usage: ./build.sh COMMAND
+
+  demo      a registry, an image, a running container, a push, an upgrade: the whole product in under a minute
+  test      every test: unit tests in their sandbox, system tests as root; ends with "N passed, N failed"
+  ok        format, lint, type check and unit tests: what to run before a commit
+  bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
+  bundle    the program as one script for the deno binary: dist/frontloader.js
+EOF
+}
+
+say() { printf '%s\n' "build.sh: $*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Installs those of the named Debian packages that are missing; services that they bring are not started.
+need_packages() {
+  local missing=() package
+  for package in "$@"; do
+    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+  done
+  [ ${#missing[@]} -eq 0 ] && return
+  [ "$(id -u)" -eq 0 ] || die "missing packages: ${missing[*]}: run as root, or install them yourself"
+  command -v apt-get >/dev/null || die "missing packages: ${missing[*]}: this is no Debian or Ubuntu, install them yourself"
+  say "installing with apt-get: ${missing[*]}"
+  local policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    # shellcheck disable=SC2064 # the path of now
+    trap "rm -f '$policy'" EXIT
+  fi
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  if [ -n "$(trap -p EXIT)" ]; then rm -f "$policy"; trap - EXIT; fi
+}
+
+# Puts the pinned deno first on PATH.
+need_deno() {
+  if command -v deno >/dev/null && deno --version 2>/dev/null | grep -q "^deno $DENO_VERSION "; then return; fi
+  local directory="$CACHE/deno-$DENO_VERSION"
+  if [ ! -x "$directory/bin/deno" ]; then
+    mkdir -p "$directory/bin"
+    if command -v npm >/dev/null; then
+      say "installing deno $DENO_VERSION with npm into ${directory#"$PWD"/}"
+      npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$directory" "deno@$DENO_VERSION" >/dev/null
+      ln -sf "$(echo "$directory"/node_modules/@deno/linux-*/deno)" "$directory/bin/deno"
+    else
+      need_packages curl unzip ca-certificates
+      say "installing deno $DENO_VERSION with its own installer into ${directory#"$PWD"/}"
+      curl -fsSL https://deno.land/install.sh | DENO_INSTALL="$directory" sh -s -- --yes "v$DENO_VERSION" >/dev/null
+    fi
+  fi
+  export PATH="$directory/bin:$PATH"
+  deno --version | grep -q "^deno $DENO_VERSION " || die "cannot run deno $DENO_VERSION from $directory"
+}
+
+# What the program itself needs, and its dependencies as deno.lock pins them.
+need_runtime() {
+  need_packages tini
+  need_deno
+  deno install --quiet --frozen --entrypoint src/main.ts
+}
+
+need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces and mounts"; }
+
+PASSED=0
+FAILED=0
+# Runs one suite and adds up what it counts; a suite that ends without a count has failed as a whole.
+suite() {
+  local name="$1" log passed failed status=0
+  shift
+  log=$(mktemp)
+  say "suite: $name"
+  "$@" 2>&1 | tee "$log" || status=$?
+  read -r passed failed < <(sed -nE 's/.*(ok|FAILED) \| ([0-9]+) passed.* \| ([0-9]+) failed.*/\2 \3/p' "$log" | tail -n 1) || true
+  rm -f "$log"
+  if [ -z "${passed:-}" ]; then passed=0 failed=1; fi
+  if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+  PASSED=$((PASSED + passed))
+  FAILED=$((FAILED + failed))
+}
+
+# A check that passes or fails as one.
+check() {
+  local name="$1"
+  shift
+  say "check: $name"
+  if "$@"; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
+}
+
+run_tests() {
+  need_root test
+  need_runtime
+  need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils
+  export NO_COLOR=1
+  check "format" deno fmt --quiet --check
+  check "lint" deno lint --quiet
+  check "types" deno check --quiet
+  suite "unit" deno task --quiet test
+  suite "system" deno task --quiet test:system
+  printf '%s passed, %s failed\n' "$PASSED" "$FAILED"
+  [ "$FAILED" -eq 0 ]
+}
+
+bundle() {
+  need_deno
+  mkdir -p dist
+  deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
+}
+
+case "${1:-}" in
+  test) run_tests ;;
+  ok) need_deno && deno task ok ;;
+  demo)
+    need_root demo
+    need_runtime
+    need_packages busybox-static
+    exec deno run --quiet -A examples/demo/demo.ts
+    ;;
+  bench)
+    need_root bench
+    need_runtime
+    need_packages docker-registry skopeo umoci containerd podman debootstrap isal curl
+    bundle
+    exec deno run --quiet -A bench/main.ts "${@:2}"
+    ;;
+  bundle) bundle ;;
+  *)
+    usage
+    [ "${1:-}" = help ] || exit 2
+    ;;
+esac

@@ -1,0 +1,44 @@
+import { setParentDeathSignal } from "../../ffi/credentials.ts";
+import { Signal } from "../../ffi/process.ts";
+import { LayerStore } from "../image/layer_store.ts";
+import { pullImage } from "../image/pull_image.ts";
+import type { PullMessage, PullRequest } from "../image/pull_protocol.ts";
+import { errorChain } from "../log/error_chain.ts";
+import { RegistryClient } from "../registry/registry_client.ts";
+
+/**
+ * The pull child: pulls one image into the layer store, as told on standard input, and says what came of it on standard
+ * output (`pull_protocol.ts`).
+ *
+ * @returns the exit status
+ */
+export async function pullChild(): Promise<number> {
+  const request: PullRequest = await new Response(Deno.stdin.readable).json();
+  setParentDeathSignal(Signal.KILL);
+  // The parent may have ended before the line above; the process has been given to another one then.
+  if (Deno.ppid !== request.parent) return 1;
+  preferAsOutOfMemoryVictim();
+  try {
+    const pulled = await pullImage({
+      registry: new RegistryClient({ credentials: request.credentials }),
+      reference: request.reference,
+      store: LayerStore.open(request.store),
+      onProgress: request.progress ? (progress) => send({ progress }) : undefined,
+    });
+    send({ pulled });
+    return 0;
+  } catch (error) {
+    send({ failed: errorChain(error) });
+    return 1;
+  }
+}
+
+/** When memory runs out, a failed pull is the least harm. */
+function preferAsOutOfMemoryVictim(): void {
+  Deno.writeTextFileSync("/proc/self/oom_score_adj", "1000");
+}
+
+function send(message: PullMessage): void {
+  const line = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+  for (let rest = line; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
+}

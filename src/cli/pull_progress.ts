@@ -1,0 +1,1 @@
+import type { PullProgress } from "../image/pull_image.ts";

@@ -1,0 +1,77 @@
+import { parseArgs } from "node:util";
+import { getLogger } from "@logtape/logtape";
+import { findInitProgram } from "../container/init_program.ts";
+import { launchInstance } from "../container/instance_launcher.ts";
+import { primaryLocation } from "../config/primary_location.ts";
+import { loadPrimary } from "../config/load_primary.ts";
+import { serveControl } from "../control/server.ts";
+import { LayerStore } from "../image/layer_store.ts";
+import { startLog } from "../log/log.ts";
+import { ImageService } from "../supervisor/image_service.ts";
+import { Supervisor } from "../supervisor/supervisor.ts";
+import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
+import { VERSION } from "../version.ts";
+
+const logger = getLogger(["frontloader", "supervisor"]);
+
+/**
+ * `frontloader [run] [-c URL]`: runs the configured containers until TERM or INT, then gives each all the time it takes to
+ * end, and gives everything back.
+ *
+ * @returns the exit status
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: { config: { type: "string", short: "c" }, debug: { type: "boolean" } },
+  });
+  const source = primaryLocation(values.config, Deno.env.toObject());
+  const flushLog = startLog({ level: values.debug ? "debug" : "info" });
+  const init = findInitProgram();
+  const directory = RunDirectory.open(runDirectoryPath());
+  const store = LayerStore.open(directory.store);
+  const images = new ImageService(store);
+  const supervisor = new Supervisor({
+    loadSettings: () => loadPrimary(source),
+    containers: {
+      pull: (settings, signal) => images.pull(settings, signal),
+      resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
+      launch: (release, onLine) =>
+        launchInstance(release, {
+          layersDirectory: store.layersDirectory,
+          layerName: (chainId) => store.name(chainId),
+          instancesDirectory: directory.instances,
+          init,
+          mountSource: directory.mountSource,
+        }, onLine),
+    },
+    sweepLayers: (inUse) => images.sweep(inUse),
+  }, { source: source.description, version: VERSION });
+
+  const stop = Promise.withResolvers<Deno.Signal>();
+  const onHangup = () => {
+    logger.info("Reading the configuration again, as SIGHUP asks");
+    supervisor.reload();
+  };
+  Deno.addSignalListener("SIGHUP", onHangup);
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => stop.resolve(signal));
+  }
+
+  logger.info("Frontloader {version} starts", {
+    version: VERSION,
+    configuration: source.description,
+  });
+  const control = serveControl(directory.socket, supervisor);
+  supervisor.reload();
+  const signal = await stop.promise;
+  logger.info("Stopping, as {signal} asks: containers get TERM and all the time they take", {
+    signal,
+  });
+  await supervisor.stop();
+  await control.shutdown();
+  directory.close();
+  logger.info("Stopped");
+  await flushLog();
+  return 0;
+}

@@ -1,0 +1,69 @@
+import { parseArgs } from "node:util";
+import type { ContainerStatus } from "../container/container_driver.ts";
+import { ControlClient } from "../control/client.ts";
+import type { SupervisorStatus } from "../supervisor/supervisor.ts";
+import { controlSocketOf, runDirectoryPath } from "../system/run_directory.ts";
+
+/**
+ * `frontloader status [--json]`: asks the running Frontloader what runs, since when, from which digest.
+ *
+ * @returns the exit status
+ */
+export async function status(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { json: { type: "boolean" } } });
+  using client = new ControlClient(controlSocketOf(runDirectoryPath()));
+  const status = await client.status();
+  console.log(values.json ? JSON.stringify(status, null, 2) : formatStatus(status, new Date()));
+  return 0;
+}
+
+/**
+ * Formats a status for a person.
+ *
+ * @param now what ages are counted from
+ */
+export function formatStatus(
+  { version, pid, since, configuration, containers }: SupervisorStatus,
+  now: Date,
+): string {
+  const { source, appliedAt, lastError } = configuration;
+  return [
+    `frontloader ${version}, pid ${pid}, up ${age(since, now)}`,
+    `configuration ${source}, ${
+      appliedAt === undefined ? "not applied yet" : `applied ${age(appliedAt, now)} ago`
+    }`,
+    ...lastError === undefined ? [] : [`  not in force: ${lastError}`],
+    ...containers.flatMap((container) => formatContainer(container, now)),
+  ].join("\n");
+}
+
+function formatContainer(
+  { id, state, instances, failures, lastError }: ContainerStatus,
+  now: Date,
+): string[] {
+  return [
+    `${id}: ${state}${failures === 0 ? "" : `, ${failures} failures in a row`}`,
+    ...instances.map(({ pid, image, digest, since, state }) =>
+      `  ${state}${pid === undefined ? "" : `, pid ${pid}`}${
+        since === undefined ? "" : `, up ${age(since, now)}`
+      }: ${image} ${digest}`
+    ),
+    ...lastError === undefined
+      ? []
+      : [`  last error, ${age(lastError.at, now)} ago: ${lastError.message}`],
+  ];
+}
+
+/** The time since `from`, in its largest unit that is not zero and the next smaller one: `3 d 4 h`. */
+function age(from: string, now: Date): string {
+  let rest = Math.max(0, Math.floor((now.getTime() - Date.parse(from)) / 1000));
+  const units: [string, number][] = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const parts = units.map(([name, seconds]) => {
+    const count = Math.floor(rest / seconds);
+    rest -= count * seconds;
+    return { name, count };
+  });
+  const first = Math.max(0, parts.findIndex(({ count }) => count > 0));
+  const start = parts.some(({ count }) => count > 0) ? first : parts.length - 1;
+  return parts.slice(start, start + 2).map(({ name, count }) => `${count} ${name}`).join(" ");
+}

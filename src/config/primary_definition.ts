@@ -1,0 +1,138 @@
+/** The definition of the primary configuration: what runs on this machine. */
+import * as v from "valibot";
+import { container } from "./container_definition.ts";
+import { credentials, manifest } from "./image_definition.ts";
+import {
+  absolutePath,
+  defaultKey,
+  dictionary,
+  flag,
+  id,
+  key,
+  list,
+  MAX_PATH,
+  nonEmptyText,
+  object,
+  oneOf,
+  optionalKey,
+  pattern,
+  text,
+  wholeNumber,
+} from "./definition.ts";
+
+/** A week. Also far below what a timer can count (2^31 ms, 24 days). */
+const MAX_INTERVAL = 7 * 24 * 60 * 60;
+
+const kernel = object({
+  manifest: key(manifest, {
+    description: "The image that carries the system.",
+    examples: ["https://registry.example.com/v2/frontloader/manifests/stable"],
+    alias: ["image"],
+  }),
+  cmdline: optionalKey(pattern(/^[^\r\n]*$/, "one line of text", MAX_PATH), {
+    description: "The kernel command line of the new system.",
+    examples: ["console=ttyS0"],
+  }),
+  docker: optionalKey(credentials, { description: "Credentials for its registry." }),
+});
+
+const volume = object({
+  path: key(absolutePath(), {
+    description: "Where it is mounted on the machine.",
+    examples: ["/srv"],
+  }),
+  device: key(nonEmptyText("a device or an NFS export", MAX_PATH), {
+    description: "What is mounted.",
+    examples: ["/dev/nvme1n1", "LABEL=data", "nfs.example.com:/export"],
+  }),
+  fstype: key(oneOf(["xfs", "nfs4"]), {
+    description: "The type of the file system.",
+    examples: ["xfs"],
+  }),
+  options: optionalKey(text("mount options separated by commas", MAX_PATH), {
+    description: "Mount options.",
+    examples: ["noatime"],
+  }),
+  uid: optionalKey(id, { description: "Who owns its root." }),
+  gid: optionalKey(id, { description: "Which group owns its root." }),
+  format: defaultKey(oneOf(["never", "ifBlank"]), "never", {
+    description: "Whether a device on which nothing is recognisable gets a file system.",
+  }),
+});
+
+const syslogTarget = object({
+  host: key(pattern(/^[^\s/]+$/, "a host name or an address", 255), {
+    description: "Who gets the log.",
+    examples: ["logs.example.com"],
+  }),
+  port: optionalKey(wholeNumber(1, 65_535), {
+    description: "Without this key 514, with TLS 6514.",
+    examples: [6514],
+  }),
+  tls: defaultKey(flag(), false, { description: "Whether it is sent over TLS." }),
+  level: defaultKey(
+    oneOf(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]),
+    "info",
+    { description: "The least important lines that are sent." },
+  ),
+});
+
+/** The key that names the JSON Schema for editors. */
+export const schemaKey = optionalKey(text("the URL or path of a JSON Schema"), {
+  description: "The JSON Schema of this file, for editors. It means nothing else.",
+  examples: ["https://example.com/frontloader.schema.json"],
+});
+
+/** The primary configuration. */
+export const primary = object({
+  $schema: schemaKey,
+  docker: optionalKey(credentials, {
+    description:
+      "Credentials for the registry of every container that has none of its own. Without them only public images can be had.",
+    examples: [{ username: "deploy", password: "…" }],
+  }),
+  checkInterval: defaultKey(wholeNumber(1, MAX_INTERVAL), 600, {
+    description: "Seconds between two looks for new images, give or take a tenth.",
+    examples: [60],
+  }),
+  reloadInterval: defaultKey(wholeNumber(1, MAX_INTERVAL), 300, {
+    description: "Seconds between two readings of this configuration.",
+    examples: [60],
+  }),
+  container: optionalKey(container, {
+    description: "The one container, or `containers`.",
+    examples: [{ manifest: "nginx" }],
+  }),
+  containers: optionalKey(list(container, "a list of containers", { identifiedBy: "id" }), {
+    description: "Several containers, each with its own `id`.",
+    examples: [[{ id: "web", manifest: "nginx" }]],
+    alias: ["services"],
+  }),
+  kernel: optionalKey(kernel, {
+    description: "The image with the next system, to which the machine changes by kexec.",
+    notYet: true,
+  }),
+  volumes: optionalKey(list(volume, "a list of volumes"), {
+    description: "File systems that are mounted before any container starts.",
+    notYet: true,
+  }),
+  sysctl: optionalKey(
+    dictionary(
+      pattern(/^[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_:-]+)+$/, "the name of a kernel parameter"),
+      text("a string"),
+      "an object of kernel parameters",
+    ),
+    {
+      description: "Kernel parameters that are set before any container starts.",
+      examples: [{ "net.core.somaxconn": "4096" }],
+      notYet: true,
+    },
+  ),
+  syslog: optionalKey(list(syslogTarget, "a list of targets"), {
+    description: "Where the log is sent (RFC 5424).",
+    notYet: true,
+  }),
+}, { exclusive: ["container", "containers"] });
+
+/** A valid primary configuration, as it was written, defaults filled in. */
+export type Primary = v.InferOutput<typeof primary>;

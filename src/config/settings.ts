@@ -1,0 +1,79 @@
+/** What the rest of the program knows of the configuration: valid, complete, in one form, and not to be changed. */
+import { isDeepStrictEqual } from "node:util";
+import type { CapabilityName } from "../container/capabilities.ts";
+import type { ImageReference } from "../registry/reference.ts";
+
+/** What runs on this machine: a primary configuration. */
+export interface Settings {
+  /** The containers, in the order of the configuration; their ids differ. */
+  readonly containers: readonly ContainerSettings[];
+  /** Seconds between two looks for new images, without jitter. */
+  readonly checkInterval: number;
+  /** Seconds between two readings of the primary configuration. */
+  readonly reloadInterval: number;
+}
+
+/** One container. */
+export interface ContainerSettings {
+  /** Its name: 1 to 63 letters, digits, "_", "." and "-", the first a letter or digit. */
+  readonly id: string;
+  /** The image that it is made from. */
+  readonly image: ImageReference;
+  /** What the image's registry gets: the container's own, or else the global ones. Absent for a public image. */
+  readonly credentials?: Credentials;
+  /** The program and its arguments. Absent: the image's Entrypoint and Cmd. */
+  readonly command?: readonly [string, ...string[]];
+  /** The user that it runs as, 0 to 2^32 - 2. */
+  readonly uid: number;
+  /** The group that it runs as, 0 to 2^32 - 2. */
+  readonly gid: number;
+  /** Its supplementary groups. */
+  readonly groups: readonly number[];
+  /** The capabilities to keep, in the order of their numbers, each once. Absent: not given. */
+  readonly capabilities?: readonly CapabilityName[];
+  /** Bind mounts in the order of the configuration. */
+  readonly mounts: readonly MountSettings[];
+  /** Variables on top of the image's. Names hold neither "=" nor NUL, values no NUL. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Its host name. Absent: the machine's. */
+  readonly hostname?: string;
+  /** Seconds that an old instance keeps running after a new one has started. */
+  readonly stopDelay: number;
+  /** True if it is not to run. */
+  readonly disabled: boolean;
+}
+
+/** A bind mount. */
+export interface MountSettings {
+  /** Where in the container: absolute, below "/", without ".", ".." and empty components. */
+  readonly inside: string;
+  /** What of the machine: absolute, may be a glob, of which every match is mounted. */
+  readonly outside: string;
+}
+
+/** What a registry wants to know of who asks. Never to be logged. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Where the primary configuration is: a meta configuration. */
+export interface MetaSettings {
+  /** How it is read. */
+  readonly type: "plain";
+  /** An http or https URL, or an absolute path. */
+  readonly url: string;
+}
+
+/**
+ * True if an instance that was started from `a` does for `b` as well, so that nothing has to be replaced. What only
+ * says how an image is had, and whether the container is to run at all, makes no difference.
+ */
+export function sameContainer(a: ContainerSettings, b: ContainerSettings): boolean {
+  return isDeepStrictEqual(instanceOf(a), instanceOf(b));
+}
+
+function instanceOf(settings: ContainerSettings): Partial<ContainerSettings> {
+  const { credentials: _, disabled: __, ...instance } = settings;
+  return instance;
+}

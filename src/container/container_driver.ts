@@ -1,0 +1,418 @@
+import { getLogger, type Logger } from "@logtape/logtape";
+import type { ExitStatus } from "../../ffi/process.ts";
+import type { ContainerSettings } from "../config/settings.ts";
+import type { ChainId } from "../image/chain_id.ts";
+import type { PulledImage } from "../image/pull_image.ts";
+import { errorChain } from "../log/error_chain.ts";
+import { OUTPUT_CATEGORY } from "../log/log.ts";
+import type { Digest } from "../registry/digest.ts";
+import { formatReference } from "../registry/reference.ts";
+import { backoffMs } from "./backoff.ts";
+import { describeExit } from "./children.ts";
+import type { OutputStream } from "./launcher.ts";
+import {
+  advance,
+  type ContainerEffect,
+  type ContainerEvent,
+  type ContainerState,
+  initialState,
+  type InstanceNumber,
+  isGone,
+  type Release,
+} from "./lifecycle.ts";
+
+/** An instance that runs. */
+export interface RunningInstance {
+  readonly pid: number;
+  /** Resolves when it has ended and nothing of it is left. */
+  readonly ended: Promise<ExitStatus>;
+  /** Asks it to end, with TERM. */
+  terminate(): void;
+}
+
+/** What a driver needs of the rest of the system; tests give it others. */
+export interface DriverServices {
+  /** Pulls a container's image, in a process of its own. */
+  pull(settings: ContainerSettings, signal: AbortSignal): Promise<PulledImage>;
+  /** Asks the registry which digest the container's tag names now. */
+  resolveDigest(settings: ContainerSettings, signal: AbortSignal): Promise<Digest>;
+  /** Launches an instance; resolves once its program runs. */
+  launch(
+    release: Release,
+    onLine: (line: string, stream: OutputStream) => void,
+  ): Promise<RunningInstance>;
+  /** Called after every change, when layers may have become unused. */
+  onChange(): void;
+}
+
+/** What `frontloader status` tells of one instance. */
+export interface InstanceStatus {
+  readonly pid: number | undefined;
+  readonly image: string;
+  readonly digest: Digest;
+  /** Time at which its program started (ISO 8601); undefined while it is being launched. */
+  readonly since: string | undefined;
+  readonly state: "starting" | "running" | "settling" | "leaving";
+}
+
+/** What `frontloader status` tells of one container. */
+export interface ContainerStatus {
+  readonly id: string;
+  readonly state: string;
+  readonly instances: readonly InstanceStatus[];
+  /** Starts and pulls that failed in a row. */
+  readonly failures: number;
+  /** The last thing that went wrong, kept until something else does. */
+  readonly lastError: StatusError | undefined;
+}
+
+/** An error that `frontloader status` tells of. */
+export interface StatusError {
+  /** When (ISO 8601). */
+  readonly at: string;
+  readonly message: string;
+}
+
+interface Instance {
+  readonly release: Release;
+  running: RunningInstance | undefined;
+  since: Date | undefined;
+  terminateAsked: boolean;
+}
+
+/** An instance that ran so long starts with a clean record when it ends. */
+const HEALTHY_MS = 600_000;
+
+type TimerName = "retryPull" | "restart" | "settle" | "check";
+
+/** Drives one container: carries out what `lifecycle.ts` decides, and tells it what happens. */
+export class ContainerDriver {
+  readonly #id: string;
+  readonly #services: DriverServices;
+  readonly #logger: Logger;
+  readonly #output: Logger;
+  readonly #instances = new Map<InstanceNumber, Instance>();
+  readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
+  readonly #gone = Promise.withResolvers<void>();
+  #state: ContainerState = initialState;
+  #pull: AbortController | undefined;
+  #check: Promise<void> | undefined;
+  #checkAbort = new AbortController();
+  #checkIntervalMs = 600_000;
+  #lastError: StatusError | undefined;
+  #lastCheckError: string | undefined;
+
+  constructor(id: string, services: DriverServices) {
+    this.#id = id;
+    this.#services = services;
+    this.#logger = getLogger(["frontloader", id]);
+    this.#output = getLogger([OUTPUT_CATEGORY, id]);
+  }
+
+  /**
+   * Gives the container new settings.
+   *
+   * @param settings undefined when it shall not run any more
+   * @param checkInterval seconds between registry checks
+   */
+  configure(settings: ContainerSettings | undefined, checkInterval: number): void {
+    const wanted = settings?.disabled ? undefined : settings;
+    this.#checkIntervalMs = checkInterval * 1000;
+    this.#dispatch({ type: "configured", settings: wanted });
+    if (wanted === undefined) {
+      this.#clearTimer("check");
+      this.#checkAbort.abort();
+    } else {
+      this.#checkAbort = new AbortController();
+      this.#scheduleCheck();
+    }
+  }
+
+  /** Resolves once the container is not wanted and nothing of it runs. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  /** The layers that this container runs from or is about to. */
+  get layersInUse(): readonly ChainId[] {
+    const { serving, upgrade } = this.#state;
+    const releases = Array.from(this.#instances.values(), ({ release }) => release);
+    if (serving.tag !== "none") releases.push(serving.release);
+    if (upgrade.tag === "starting" || upgrade.tag === "settling") releases.push(upgrade.release);
+    return releases.flatMap(({ image }) => image.layers);
+  }
+
+  /** The pids of instances that have not ended, for the log of a slow shutdown. */
+  get pids(): readonly number[] {
+    return Array.from(this.#instances.values(), ({ running }) => running?.pid).filter((pid) =>
+      pid !== undefined
+    );
+  }
+
+  /**
+   * Asks the registry now.
+   *
+   * @returns what came of it, for a person
+   */
+  async update(): Promise<string> {
+    if (this.#state.wanted === undefined) return "not wanted: nothing to update";
+    await this.#checkNow();
+    if (this.#lastCheckError !== undefined) return this.#lastCheckError;
+    this.#dispatch({ type: "updateAsked" });
+    return this.#state.upgrade.tag === "none" ? "up to date" : "a new release is being brought in";
+  }
+
+  /** What the container is doing. */
+  status(): ContainerStatus {
+    const { serving, upgrade, wanted } = this.#state;
+    const failures = Math.max(
+      serving.tag === "none" ? 0 : serving.failures,
+      upgrade.tag === "none" ? 0 : upgrade.failures,
+    );
+    return {
+      id: this.#id,
+      state: describeState(this.#state, wanted),
+      instances: Array.from(
+        this.#instances,
+        ([number, instance]) => this.#instanceStatus(number, instance),
+      ),
+      failures,
+      lastError: this.#lastError,
+    };
+  }
+
+  #instanceStatus(number: InstanceNumber, { release, running, since }: Instance): InstanceStatus {
+    const { leaving, upgrade } = this.#state;
+    const state = leaving.includes(number)
+      ? "leaving"
+      : running === undefined
+      ? "starting"
+      : upgrade.tag === "settling" && upgrade.instance === number
+      ? "settling"
+      : "running";
+    return {
+      pid: running?.pid,
+      image: formatReference(release.settings.image),
+      digest: release.image.digest,
+      since: since?.toISOString(),
+      state,
+    };
+  }
+
+  #dispatch(event: ContainerEvent): void {
+    const { state, effects } = advance(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    if (isGone(state)) this.#gone.resolve();
+    this.#services.onChange();
+  }
+
+  #perform(effect: ContainerEffect): void {
+    switch (effect.type) {
+      case "pull":
+        return this.#startPull(effect.settings);
+      case "cancelPull":
+        this.#pull?.abort();
+        this.#pull = undefined;
+        return;
+      case "start":
+        return void this.#start(effect.instance, effect.release);
+      case "terminate":
+        return this.#terminate(effect.instance);
+      case "retryPullLater":
+        return this.#backOff("retryPull", effect.failures, { type: "retryPullDue" });
+      case "restartLater":
+        return this.#backOff("restart", effect.failures, { type: "restartDue" });
+      case "settleLater":
+        this.#logger.info("The new instance runs; the old one gets TERM in {seconds} s", {
+          seconds: effect.seconds,
+        });
+        return this.#setTimer(
+          "settle",
+          effect.seconds * 1000,
+          () => this.#dispatch({ type: "settled" }),
+        );
+      case "cancelRetryPull":
+        return this.#clearTimer("retryPull");
+      case "cancelRestart":
+        return this.#clearTimer("restart");
+      case "cancelSettle":
+        return this.#clearTimer("settle");
+    }
+  }
+
+  #startPull(settings: ContainerSettings): void {
+    const abort = new AbortController();
+    this.#pull = abort;
+    const image = formatReference(settings.image);
+    this.#logger.info("Pulling {image}", { image });
+    this.#services.pull(settings, abort.signal).then(
+      (pulled) => {
+        if (this.#pull !== abort) return;
+        this.#pull = undefined;
+        this.#logger.info("Pulled {image}", {
+          image,
+          digest: pulled.digest,
+          layers: pulled.layers.length,
+        });
+        this.#dispatch({ type: "pulled", image: pulled });
+      },
+      (error) => {
+        if (this.#pull !== abort) return;
+        this.#pull = undefined;
+        this.#report(`Cannot pull ${image}`, error);
+        this.#dispatch({ type: "pullFailed" });
+      },
+    );
+  }
+
+  async #start(number: InstanceNumber, release: Release): Promise<void> {
+    const instance: Instance = {
+      release,
+      running: undefined,
+      since: undefined,
+      terminateAsked: false,
+    };
+    this.#instances.set(number, instance);
+    let running: RunningInstance;
+    try {
+      running = await this.#services.launch(release, (line, stream) => {
+        if (stream === "stdout") this.#output.info("{line}", { line });
+        else this.#output.warn("{line}", { line });
+      });
+    } catch (error) {
+      this.#instances.delete(number);
+      this.#report(`Cannot start instance ${number}`, error);
+      this.#dispatch({ type: "startFailed", instance: number });
+      return;
+    }
+    instance.running = running;
+    instance.since = new Date();
+    this.#logger.info("Instance {number} runs", {
+      number,
+      pid: running.pid,
+      digest: release.image.digest,
+    });
+    this.#dispatch({ type: "started", instance: number });
+    // It may have been called off while it was being launched.
+    if (instance.terminateAsked) running.terminate();
+    const status = await running.ended;
+    const ranMs = Date.now() - instance.since.getTime();
+    this.#instances.delete(number);
+    const expected = instance.terminateAsked;
+    const text = `Instance ${number} ended: ${describeExit(status)}`;
+    if (expected) this.#logger.info("{text}", { text, pid: running.pid });
+    else {
+      this.#noteError(text);
+      this.#logger.warn("{text}", { text, pid: running.pid, ranSeconds: Math.round(ranMs / 1000) });
+    }
+    this.#dispatch({ type: "exited", instance: number, healthy: ranMs >= HEALTHY_MS });
+  }
+
+  #terminate(number: InstanceNumber): void {
+    const instance = this.#instances.get(number);
+    if (instance === undefined || instance.terminateAsked) return;
+    instance.terminateAsked = true;
+    this.#logger.info("Instance {number} gets TERM", { number, pid: instance.running?.pid });
+    instance.running?.terminate();
+  }
+
+  #backOff(timer: TimerName, failures: number, event: ContainerEvent): void {
+    const delayMs = backoffMs(failures, Math.random());
+    this.#logger.info("Next try in {seconds} s", {
+      seconds: Math.round(delayMs / 100) / 10,
+      failures,
+    });
+    this.#setTimer(timer, delayMs, () => this.#dispatch(event));
+  }
+
+  #scheduleCheck(): void {
+    const { wanted } = this.#state;
+    // A digest cannot come to name something else.
+    if (wanted === undefined || wanted.image.digest !== undefined) return this.#clearTimer("check");
+    // ± 10 %, so that a fleet does not ask all at once
+    const delayMs = this.#checkIntervalMs * (0.9 + 0.2 * Math.random());
+    this.#setTimer(
+      "check",
+      delayMs,
+      () => void this.#checkNow().finally(() => this.#scheduleCheck()),
+    );
+  }
+
+  /** Asks the registry once; two that ask at the same time share the answer. */
+  #checkNow(): Promise<void> {
+    return this.#check ??= this.#checkOnce().finally(() => this.#check = undefined);
+  }
+
+  async #checkOnce(): Promise<void> {
+    const { wanted } = this.#state;
+    const { signal } = this.#checkAbort;
+    if (wanted === undefined) return;
+    try {
+      const digest = await this.#services.resolveDigest(wanted, signal);
+      this.#lastCheckError = undefined;
+      // The settings may have changed since the question was asked.
+      if (this.#state.wanted?.image === wanted.image) {
+        this.#dispatch({ type: "digestFound", digest });
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      const text = [`Cannot check ${formatReference(wanted.image)}`, ...errorChain(error)].join(
+        ": ",
+      );
+      this.#noteError(text);
+      // Said once, not at every check.
+      if (text !== this.#lastCheckError) {
+        this.#logger.warn("{text}; what runs keeps running", { text });
+      }
+      this.#lastCheckError = text;
+    }
+  }
+
+  #report(what: string, error: unknown): void {
+    const text = [what, ...errorChain(error)].join(": ");
+    this.#noteError(text);
+    this.#logger.error("{text}", { text });
+  }
+
+  #noteError(message: string): void {
+    this.#lastError = { at: new Date().toISOString(), message };
+  }
+
+  #setTimer(name: TimerName, delayMs: number, action: () => void): void {
+    this.#clearTimer(name);
+    this.#timers.set(
+      name,
+      setTimeout(() => {
+        this.#timers.delete(name);
+        action();
+      }, delayMs),
+    );
+  }
+
+  #clearTimer(name: TimerName): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+}
+
+function describeState(
+  { serving, upgrade, leaving }: ContainerState,
+  wanted: ContainerSettings | undefined,
+): string {
+  const parts: string[] = [];
+  if (serving.tag !== "none") {
+    parts.push(serving.tag === "waiting" ? "waiting to restart" : serving.tag);
+  }
+  if (upgrade.tag !== "none") {
+    const what = {
+      pulling: "pulling",
+      starting: "starting a new release",
+      settling: "new release settling",
+      waiting: "waiting to retry",
+    };
+    parts.push(what[upgrade.tag]);
+  }
+  if (wanted === undefined) parts.push(leaving.length > 0 ? "stopping" : "stopped");
+  return parts.join(", ") || "idle";
+}

@@ -1,0 +1,83 @@
+import { kill, Signal } from "../../ffi/process.ts";
+import type { ChainId } from "../image/chain_id.ts";
+import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import type { RunningInstance } from "./container_driver.ts";
+import { launchSpecOf } from "./launch_spec_of.ts";
+import { type OutputStream, Stage } from "./launcher.ts";
+import type { Release } from "./lifecycle.ts";
+
+/** What instances need of the machine. */
+export interface InstancePlace {
+  /** Directory of the unpacked layers. */
+  readonly layersDirectory: string;
+  /** Name of a layer's directory in it. */
+  layerName(chainId: ChainId): string;
+  /** Directory for what belongs to one instance alone; in the same file system as the layers. */
+  readonly instancesDirectory: string;
+  /** Path of the static init (tini). */
+  readonly init: string;
+  /** Shown as the source of root file systems in the kernel's list of mounts. */
+  readonly mountSource: string;
+}
+
+/**
+ * Launches one instance of a release: its root file system is mounted at `/tmp/frontloader.rootfs.XXXXXX` until the program
+ * runs, and is then in the container's mount namespace alone. Whatever fails, nothing is left behind.
+ *
+ * @param onLine called with each line of output
+ * @returns once the program runs
+ * @throws {Error} if it does not come to that
+ */
+export async function launchInstance(
+  release: Release,
+  place: InstancePlace,
+  onLine: (line: string, stream: OutputStream) => void,
+): Promise<RunningInstance> {
+  // The same six characters in both places tie them together for whoever has to clean up (`run_directory.ts`).
+  const suffix = makeDirectory(place.instancesDirectory);
+  const directory = `${place.instancesDirectory}/${suffix}`;
+  const rootFs = ROOT_FS_PREFIX + suffix;
+  let stage: Stage | undefined;
+  try {
+    // First, since it takes longest: the runtime of the stage starts while the rest is being prepared.
+    stage = new Stage(onLine);
+    Deno.mkdirSync(rootFs, { mode: 0o700 });
+    mountOverlay({
+      layersDirectory: place.layersDirectory,
+      layers: release.image.layers.map((chainId) => place.layerName(chainId)),
+      target: rootFs,
+      writable: directory,
+      source: place.mountSource,
+    });
+    const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }));
+    return {
+      pid: container.pid,
+      ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
+      terminate: () => void kill(container.pid, Signal.TERM),
+    };
+  } catch (error) {
+    await stage?.[Symbol.asyncDispose]();
+    await Deno.remove(directory, { recursive: true });
+    throw error;
+  } finally {
+    unmountRootFs(rootFs);
+  }
+}
+
+const SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+/** Makes a directory with a random name of six characters in `parent`, and returns the name. */
+function makeDirectory(parent: string): string {
+  while (true) {
+    const random = crypto.getRandomValues(new Uint32Array(6));
+    const name = Array.from(random, (n) => SUFFIX_CHARACTERS[n % SUFFIX_CHARACTERS.length]).join(
+      "",
+    );
+    try {
+      Deno.mkdirSync(`${parent}/${name}`, { mode: 0o700 });
+      return name;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    }
+  }
+}

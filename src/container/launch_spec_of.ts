@@ -1,0 +1,56 @@
+import type { ImageConfig } from "../image/manifest.ts";
+import { DEFAULT_ROOT_CAPABILITIES } from "./default_capabilities.ts";
+import { containerEnvironment } from "./environment.ts";
+import { expandMounts } from "./expand_mounts.ts";
+import type { LaunchSpec } from "./launch_spec.ts";
+import type { Release } from "./lifecycle.ts";
+import { machineFiles } from "./machine_files.ts";
+
+/** What a launch needs besides the release. */
+export interface LaunchPlace {
+  /** Where the root file system is mounted. */
+  readonly rootFs: string;
+  /** Path of the static init. */
+  readonly init: string;
+}
+
+/**
+ * Works out what a container is to be: its settings over its image's configuration over the defaults.
+ *
+ * @throws {Error} if nothing says what to run, or a mount's source is missing
+ */
+export function launchSpecOf(
+  { settings, image }: Release,
+  { rootFs, init }: LaunchPlace,
+): LaunchSpec {
+  const { uid, gid } = settings;
+  return {
+    rootFs,
+    init,
+    readOnly: true,
+    argv: commandOf(settings.command, image.config),
+    env: containerEnvironment({ image: image.config.env, settings: settings.environment, uid }),
+    cwd: image.config.workingDir || "/",
+    uid,
+    gid,
+    groups: settings.groups,
+    capabilities: settings.capabilities ?? (uid === 0 ? DEFAULT_ROOT_CAPABILITIES : []),
+    mounts: expandMounts(settings.mounts),
+    files: machineFiles(settings.hostname),
+    ...settings.hostname === undefined ? {} : { hostname: settings.hostname },
+  };
+}
+
+/** The settings' command replaces the image's Entrypoint and Cmd alike. */
+function commandOf(
+  command: readonly string[] | undefined,
+  { entrypoint, cmd }: ImageConfig,
+): readonly string[] {
+  const argv = command ?? [...entrypoint, ...cmd];
+  if (argv.length === 0) {
+    throw new Error(
+      `Cannot start the container: neither its settings ("command") nor its image say what to run`,
+    );
+  }
+  return argv;
+}

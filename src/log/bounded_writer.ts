@@ -1,0 +1,70 @@
+/** What waits for a slow reader at most; beyond it lines are dropped, and counted. */
+const MAX_PENDING_BYTES = 1 << 20;
+
+/**
+ * Writes lines in the background. A console or a log collector that stops reading must never stop the supervisor: what
+ * does not fit is dropped, and a line says how many were.
+ */
+export class BoundedWriter {
+  readonly #target: { write(bytes: Uint8Array): Promise<number> };
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  #dropped = 0;
+  #writing: Promise<void> | undefined;
+
+  /** @param target what takes the bytes, `Deno.stdout` say */
+  constructor(target: { write(bytes: Uint8Array): Promise<number> }) {
+    this.#target = target;
+  }
+
+  /** Takes one line, with its line end. */
+  write(line: Uint8Array): void {
+    if (this.#pendingBytes + line.length > MAX_PENDING_BYTES) {
+      this.#dropped++;
+      return;
+    }
+    this.#pending.push(line);
+    this.#pendingBytes += line.length;
+    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+  }
+
+  /** Resolves once everything that was taken is written, or the target is broken. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const batch = this.#takeBatch();
+      try {
+        for (let rest = batch; rest.length > 0;) {
+          rest = rest.subarray(await this.#target.write(rest));
+        }
+      } catch {
+        // The log's reader is gone for good, and there is no other place to say so.
+        this.#pending = [];
+        this.#pendingBytes = 0;
+        return;
+      }
+    }
+  }
+
+  #takeBatch(): Uint8Array {
+    if (this.#dropped > 0) {
+      const note = `${
+        new Date().toISOString()
+      } warning log: ${this.#dropped} lines dropped: nobody read them in time\n`;
+      this.#pending.push(new TextEncoder().encode(note));
+      this.#dropped = 0;
+    }
+    const batch = new Uint8Array(this.#pending.reduce((sum, line) => sum + line.length, 0));
+    let offset = 0;
+    for (const line of this.#pending) {
+      batch.set(line, offset);
+      offset += line.length;
+    }
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return batch;
+  }
+}

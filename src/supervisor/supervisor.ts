@@ -1,0 +1,222 @@
+import { getLogger } from "@logtape/logtape";
+import type { Settings } from "../config/settings.ts";
+import { backoffMs } from "../container/backoff.ts";
+import {
+  ContainerDriver,
+  type ContainerStatus,
+  type DriverServices,
+} from "../container/container_driver.ts";
+import { errorChain } from "../log/error_chain.ts";
+
+const logger = getLogger(["frontloader", "supervisor"]);
+
+/** What a supervisor needs of the rest of the system. */
+export interface SupervisorServices {
+  /** Reads and validates the primary configuration. */
+  loadSettings(): Promise<Settings>;
+  /** What each container's driver needs. */
+  readonly containers: Omit<DriverServices, "onChange">;
+  /** Removes the layers that are not in use. */
+  sweepLayers(inUse: ReadonlySet<string>): void;
+}
+
+/** What `frontloader status` tells. */
+export interface SupervisorStatus {
+  readonly version: string;
+  readonly pid: number;
+  /** When it started (ISO 8601). */
+  readonly since: string;
+  readonly configuration: {
+    readonly source: string;
+    /** When the configuration that is applied was read (ISO 8601); undefined before the first. */
+    readonly appliedAt: string | undefined;
+    /** Why the newest one is not applied. */
+    readonly lastError: string | undefined;
+  };
+  readonly containers: readonly ContainerStatus[];
+}
+
+/** How long after a change layers are looked through: changes come in groups. */
+const SWEEP_DELAY_MS = 1_000;
+/** How often a slow shutdown says what it waits for. */
+const STOPPING_REMINDER_MS = 60_000;
+
+/** Keeps the configured containers running, and what runs in line with the configuration. */
+export class Supervisor {
+  readonly #services: SupervisorServices;
+  readonly #source: string;
+  readonly #version: string;
+  readonly #since = new Date();
+  readonly #drivers = new Map<string, ContainerDriver>();
+  readonly #removed = new Set<ContainerDriver>();
+  #settings: Settings | undefined;
+  #appliedAt: Date | undefined;
+  #configurationError: string | undefined;
+  #loadFailures = 0;
+  #reloadTimer: ReturnType<typeof setTimeout> | undefined;
+  #reloading: Promise<void> | undefined;
+  #sweepTimer: ReturnType<typeof setTimeout> | undefined;
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * @param options `source`: where the configuration comes from, as it may be shown; `version`: of Frontloader
+   */
+  constructor(
+    services: SupervisorServices,
+    { source, version }: { source: string; version: string },
+  ) {
+    this.#services = services;
+    this.#source = source;
+    this.#version = version;
+  }
+
+  /**
+   * Reads the configuration (again) and applies it. A bad one, or none, is said once and tried again later; the last good
+   * one stays. Called by the reload timer and on SIGHUP.
+   */
+  reload(): Promise<void> {
+    return this.#reloading ??= this.#reloadOnce().finally(() => this.#reloading = undefined);
+  }
+
+  async #reloadOnce(): Promise<void> {
+    clearTimeout(this.#reloadTimer);
+    try {
+      const settings = await this.#services.loadSettings();
+      if (this.#stopping !== undefined) return;
+      if (this.#configurationError !== undefined) logger.info("The configuration is good again");
+      this.#configurationError = undefined;
+      this.#loadFailures = 0;
+      this.#apply(settings);
+    } catch (error) {
+      this.#loadFailures++;
+      this.#reportBadConfiguration(error);
+    }
+    if (this.#stopping === undefined) this.#scheduleReload();
+  }
+
+  #scheduleReload(): void {
+    const interval = (this.#settings?.reloadInterval ?? 300) * 1000;
+    const delayMs = this.#loadFailures === 0
+      ? interval
+      : Math.min(interval, backoffMs(this.#loadFailures, Math.random()));
+    this.#reloadTimer = setTimeout(() => void this.reload(), delayMs);
+  }
+
+  #reportBadConfiguration(error: unknown): void {
+    const text = errorChain(error).join(": ");
+    if (text === this.#configurationError) return;
+    this.#configurationError = text;
+    const next = this.#settings === undefined
+      ? "nothing runs until it is good"
+      : "the last good one stays in force";
+    for (const line of errorChain(error).join("\n").split("\n")) logger.error("{line}", { line });
+    logger.error(
+      "Cannot apply the configuration {source}: {next}; it is read again with back-off",
+      {
+        source: this.#source,
+        next,
+      },
+    );
+  }
+
+  #apply(settings: Settings): void {
+    const before = this.#settings;
+    this.#settings = settings;
+    this.#appliedAt = new Date();
+    const { containers, checkInterval } = settings;
+    for (const [id, driver] of this.#drivers) {
+      if (containers.some((container) => container.id === id)) continue;
+      logger.info("Container {id} was removed from the configuration", { id });
+      this.#remove(id, driver, checkInterval);
+    }
+    for (const container of containers) {
+      let driver = this.#drivers.get(container.id);
+      if (driver === undefined) {
+        if (before !== undefined) {
+          logger.info("Container {id} is new in the configuration", { id: container.id });
+        }
+        driver = new ContainerDriver(container.id, {
+          ...this.#services.containers,
+          onChange: () => this.#sweepSoon(),
+        });
+        this.#drivers.set(container.id, driver);
+      }
+      driver.configure(container, checkInterval);
+    }
+  }
+
+  #remove(id: string, driver: ContainerDriver, checkInterval: number): void {
+    this.#drivers.delete(id);
+    this.#removed.add(driver);
+    driver.configure(undefined, checkInterval);
+    driver.gone.then(() => this.#removed.delete(driver));
+  }
+
+  /**
+   * Checks the registry now.
+   *
+   * @param id of one container; undefined for all
+   * @returns what came of it by container id; undefined if there is no such container
+   */
+  async update(id: string | undefined): Promise<Record<string, string> | undefined> {
+    const chosen = id === undefined
+      ? [...this.#drivers]
+      : [...this.#drivers].filter(([other]) => other === id);
+    if (id !== undefined && chosen.length === 0) return undefined;
+    const results = await Promise.all(
+      chosen.map(async ([id, driver]) => [id, await driver.update()]),
+    );
+    return Object.fromEntries(results);
+  }
+
+  /** What runs, since when, from which digest. */
+  status(): SupervisorStatus {
+    return {
+      version: this.#version,
+      pid: Deno.pid,
+      since: this.#since.toISOString(),
+      configuration: {
+        source: this.#source,
+        appliedAt: this.#appliedAt?.toISOString(),
+        lastError: this.#configurationError,
+      },
+      containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
+    };
+  }
+
+  /**
+   * Sends every container TERM and waits until all have ended, however long they take.
+   */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stopAll();
+  }
+
+  async #stopAll(): Promise<void> {
+    clearTimeout(this.#reloadTimer);
+    for (const [id, driver] of [...this.#drivers]) this.#remove(id, driver, 0);
+    const reminder = setInterval(() => {
+      const pids = [...this.#removed].flatMap((driver) => driver.pids);
+      logger.info("Still waiting for containers to end on TERM", { pids });
+    }, STOPPING_REMINDER_MS);
+    await Promise.all(Array.from(this.#removed, (driver) => driver.gone));
+    clearInterval(reminder);
+    clearTimeout(this.#sweepTimer);
+  }
+
+  *#allDrivers(): Generator<ContainerDriver> {
+    yield* this.#drivers.values();
+    yield* this.#removed;
+  }
+
+  #sweepSoon(): void {
+    if (this.#stopping !== undefined || this.#sweepTimer !== undefined) return;
+    this.#sweepTimer = setTimeout(() => {
+      this.#sweepTimer = undefined;
+      const inUse = new Set<string>();
+      for (const driver of this.#allDrivers()) {
+        for (const layer of driver.layersInUse) inUse.add(layer);
+      }
+      this.#services.sweepLayers(inUse);
+    }, SWEEP_DELAY_MS);
+  }
+}

@@ -1,0 +1,463 @@
+import assert from "node:assert/strict";
+import type { ContainerSettings } from "../../src/config/settings.ts";
+import {
+  advance,
+  type ContainerEffect,
+  type ContainerEvent,
+  type ContainerState,
+  initialState,
+  isGone,
+} from "../../src/container/lifecycle.ts";
+import type { PulledImage } from "../../src/image/pull_image.ts";
+import type { Digest } from "../../src/registry/digest.ts";
+import { containerSettings } from "../support/container_settings.ts";
+
+const web = containerSettings({ id: "web" });
+const webWithDelay = containerSettings({ id: "web", stopDelay: 5 });
+
+function digest(name: string): Digest {
+  return `sha256:${name.repeat(64).slice(0, 64)}`;
+}
+
+function image(name: string): PulledImage {
+  return {
+    reference: web.image,
+    digest: digest(name),
+    layers: [],
+    config: { env: [], entrypoint: [], cmd: [], workingDir: "", user: "" },
+  } as unknown as PulledImage;
+}
+
+/** Events by short names, so that a row of the table reads as a story. */
+const events = {
+  configure: { type: "configured", settings: web },
+  configureWithDelay: { type: "configured", settings: webWithDelay },
+  configureAgain: {
+    type: "configured",
+    settings: { ...web, credentials: { username: "u", password: "p" } },
+  },
+  configureOtherwise: { type: "configured", settings: containerSettings({ id: "web", uid: 7 }) },
+  remove: { type: "configured", settings: undefined },
+  foundA: { type: "digestFound", digest: digest("a") },
+  foundB: { type: "digestFound", digest: digest("b") },
+  update: { type: "updateAsked" },
+  pulledA: { type: "pulled", image: image("a") },
+  pulledB: { type: "pulled", image: image("b") },
+  pullFails: { type: "pullFailed" },
+  retryPull: { type: "retryPullDue" },
+  restart: { type: "restartDue" },
+  settled: { type: "settled" },
+  started1: { type: "started", instance: 1 },
+  started2: { type: "started", instance: 2 },
+  started3: { type: "started", instance: 3 },
+  startFails1: { type: "startFailed", instance: 1 },
+  startFails2: { type: "startFailed", instance: 2 },
+  exits1: { type: "exited", instance: 1, healthy: false },
+  exits1Healthy: { type: "exited", instance: 1, healthy: true },
+  exits2: { type: "exited", instance: 2, healthy: false },
+} as const satisfies Record<string, ContainerEvent>;
+
+type EventName = keyof typeof events;
+
+/** Runs a story; returns the last state and the effects of the last event. */
+function play(
+  story: readonly EventName[],
+): { state: ContainerState; effects: readonly ContainerEffect[] } {
+  let state = initialState;
+  let effects: readonly ContainerEffect[] = [];
+  for (const name of story) ({ state, effects } = advance(state, events[name]));
+  return { state, effects };
+}
+
+function describeEffect(effect: ContainerEffect): string {
+  switch (effect.type) {
+    case "start":
+      return `start ${effect.instance} ${effect.release.image.digest[7]}`;
+    case "terminate":
+      return `terminate ${effect.instance}`;
+    case "retryPullLater":
+    case "restartLater":
+      return `${effect.type} ${effect.failures}`;
+    case "settleLater":
+      return `settleLater ${effect.seconds}`;
+    default:
+      return effect.type;
+  }
+}
+
+interface Row {
+  readonly name: string;
+  readonly story: readonly EventName[];
+  /** Serving, upgrade and leaving afterwards. */
+  readonly state: string;
+  /** What the last event asked for. */
+  readonly effects: readonly string[];
+}
+
+const running: readonly EventName[] = ["configure", "pulledA", "started1"];
+const upgrading: readonly EventName[] = [...running, "foundB"];
+const settling: readonly EventName[] = [
+  "configureWithDelay",
+  "pulledA",
+  "started1",
+  "foundB",
+  "pulledB",
+  "started2",
+];
+
+const rows: readonly Row[] = [
+  {
+    name: "a new container is pulled",
+    story: ["configure"],
+    state: "none/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a pulled image is started",
+    story: ["configure", "pulledA"],
+    state: "none/starting/",
+    effects: ["start 1 a"],
+  },
+  { name: "a started container runs", story: running, state: "running/none/", effects: [] },
+  {
+    name: "a first pull that fails is retried later",
+    story: ["configure", "pullFails"],
+    state: "none/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "failed pulls are counted",
+    story: ["configure", "pullFails", "retryPull", "pullFails"],
+    state: "none/waiting/",
+    effects: ["retryPullLater 2"],
+  },
+  {
+    name: "a first start that fails is retried with a new pull",
+    story: ["configure", "pulledA", "startFails1", "retryPull"],
+    state: "none/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a container that ends is started again later, from the same image",
+    story: [...running, "exits1", "restart"],
+    state: "starting/none/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "crashes are counted",
+    story: [...running, "exits1", "restart", "started2", "exits2"],
+    state: "waiting/none/",
+    effects: ["restartLater 2"],
+  },
+  {
+    name: "an instance that ran long starts the count anew",
+    story: [...running, "exits1Healthy"],
+    state: "waiting/none/",
+    effects: ["restartLater 1"],
+  },
+  {
+    name: "a restart that fails is tried again",
+    story: [...running, "exits1", "restart", "startFails2"],
+    state: "waiting/none/",
+    effects: ["restartLater 2"],
+  },
+  {
+    name: "the same digest changes nothing",
+    story: [...running, "foundA"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a new digest is pulled beside what runs",
+    story: upgrading,
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a new image is started beside what runs",
+    story: [...upgrading, "pulledB"],
+    state: "running/starting/",
+    effects: ["start 2 b"],
+  },
+  {
+    name: "the old instance gets TERM once the new one runs",
+    story: [...upgrading, "pulledB", "started2"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "an old instance that has ended is forgotten",
+    story: [...upgrading, "pulledB", "started2", "exits1"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a failed pull of an upgrade leaves the old instance running",
+    story: [...upgrading, "pullFails"],
+    state: "running/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "a failed start of an upgrade leaves the old instance running",
+    story: [...upgrading, "pulledB", "startFails2"],
+    state: "running/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "an old instance that ends while the new image is pulled is started again",
+    story: [...upgrading, "exits1", "restart"],
+    state: "starting/pulling/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "a container that crashes again and again takes the new image as soon as it runs",
+    story: [...upgrading, "exits1", "pulledB", "started2"],
+    state: "running/none/",
+    effects: ["cancelRestart"],
+  },
+  {
+    name: "a restart under way is called off when the new image runs first",
+    story: [...upgrading, "exits1", "restart", "pulledB", "started3"],
+    state: "running/none/2",
+    effects: ["terminate 2"],
+  },
+  {
+    name: "an image that turns out to be the one that runs is not started",
+    story: [...upgrading, "pulledA"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a second new digest does not disturb a pull under way",
+    story: [...upgrading, "foundB"],
+    state: "running/pulling/",
+    effects: [],
+  },
+  {
+    name: "update does not wait for the back-off",
+    story: [...upgrading, "pullFails", "update"],
+    state: "running/pulling/",
+    effects: ["cancelRetryPull", "pull"],
+  },
+  {
+    name: "update leaves a healthy container alone",
+    story: [...running, "update"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "other credentials do not replace what runs",
+    story: [...running, "configureAgain"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "other settings replace what runs",
+    story: [...running, "configureOtherwise"],
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "other settings start a new instance even of the same image",
+    story: [...running, "configureOtherwise", "pulledA"],
+    state: "running/starting/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "settings that change back are what runs",
+    story: [...running, "configureOtherwise", "configure", "pulledA"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "other settings call off a pull under way",
+    story: [...upgrading, "configureOtherwise"],
+    state: "running/pulling/",
+    effects: ["cancelPull", "pull"],
+  },
+  {
+    name: "other settings call off a start under way",
+    story: [...upgrading, "pulledB", "configureOtherwise"],
+    state: "running/pulling/2",
+    effects: ["terminate 2", "pull"],
+  },
+  {
+    name: "with a stop delay both instances run side by side",
+    story: settling,
+    state: "running/settling/",
+    effects: ["settleLater 5"],
+  },
+  {
+    name: "after the stop delay the old instance gets TERM",
+    story: [...settling, "settled"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "a new instance that ends within the stop delay leaves the old one running",
+    story: [...settling, "exits2"],
+    state: "running/waiting/",
+    effects: ["cancelSettle", "retryPullLater 1"],
+  },
+  {
+    name: "an old instance that ends within the stop delay is not started again",
+    story: [...settling, "exits1"],
+    state: "running/none/",
+    effects: ["cancelSettle"],
+  },
+  {
+    name: "a first instance has no stop delay to wait for",
+    story: ["configureWithDelay", "pulledA", "started1"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a removed container gets TERM",
+    story: [...running, "remove"],
+    state: "none/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "removal calls off a pull",
+    story: ["configure", "remove"],
+    state: "none/none/",
+    effects: ["cancelPull"],
+  },
+  {
+    name: "removal calls off the first start",
+    story: ["configure", "pulledA", "remove"],
+    state: "none/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "removal within the stop delay ends both instances",
+    story: [...settling, "remove"],
+    state: "none/none/2,1",
+    effects: ["cancelSettle", "terminate 2", "terminate 1"],
+  },
+  {
+    name: "removal during back-off starts nothing",
+    story: [...running, "exits1", "remove"],
+    state: "none/none/",
+    effects: ["cancelRestart"],
+  },
+  {
+    name: "an instance that was called off and could not be started is forgotten",
+    story: ["configure", "pulledA", "remove", "startFails1"],
+    state: "none/none/",
+    effects: [],
+  },
+  {
+    name: "a start that was called off does not serve when it succeeds after all",
+    story: ["configure", "pulledA", "remove", "started1"],
+    state: "none/none/1",
+    effects: [],
+  },
+  {
+    name: "a container that is configured again while its old instance leaves starts anew",
+    story: [...running, "remove", "configure", "pulledA"],
+    state: "none/starting/1",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "a digest means nothing to a removed container",
+    story: ["foundA"],
+    state: "none/none/",
+    effects: [],
+  },
+  {
+    name: "a late timer means nothing",
+    story: [...running, "restart"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a late retry means nothing",
+    story: [...running, "retryPull"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a late settling means nothing",
+    story: [...running, "settled"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name: "a late pull means nothing",
+    story: [...running, "pulledB"],
+    state: "running/none/",
+    effects: [],
+  },
+];
+
+for (const { name, story, state, effects } of rows) {
+  Deno.test(name, () => {
+    const result = play(story);
+    const { serving, upgrade, leaving } = result.state;
+    assert.equal(`${serving.tag}/${upgrade.tag}/${leaving.join(",")}`, state);
+    assert.deepEqual(result.effects.map(describeEffect), effects);
+  });
+}
+
+Deno.test("a container is gone when it is not wanted and all its instances have ended", () => {
+  assert.equal(isGone(play([...running, "remove"]).state), false);
+  assert.equal(isGone(play([...running, "remove", "exits1"]).state), true);
+  assert.equal(isGone(play(running).state), false);
+});
+
+Deno.test("no story makes two instances serve, loses one, or terminates one twice", () => {
+  // A random walk over what the driver could report, with an account of every instance that was started.
+  let seed = 42;
+  const random = (n: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n;
+  const settings: (ContainerSettings | undefined)[] = [web, webWithDelay, undefined];
+  for (let walk = 0; walk < 300; walk++) {
+    let state = initialState;
+    const alive = new Set<number>();
+    const terminated = new Set<number>();
+    let pulling = false;
+    for (let step = 0; step < 60; step++) {
+      const someone = [...alive][random(Math.max(1, alive.size))];
+      const choices: ContainerEvent[] = [
+        { type: "configured", settings: settings[random(3)] },
+        { type: "digestFound", digest: digest("abc"[random(3)]!) },
+        { type: "updateAsked" },
+        { type: "retryPullDue" },
+        { type: "restartDue" },
+        { type: "settled" },
+      ];
+      if (pulling) {
+        choices.push({ type: "pulled", image: image("abc"[random(3)]!) }, { type: "pullFailed" });
+      }
+      if (someone !== undefined) {
+        choices.push(
+          { type: "started", instance: someone },
+          { type: "exited", instance: someone, healthy: random(2) === 0 },
+        );
+      }
+      const event = choices[random(choices.length)]!;
+      if (event.type === "exited") alive.delete(event.instance);
+      if (event.type === "pulled" || event.type === "pullFailed") pulling = false;
+      const transition = advance(state, event);
+      state = transition.state;
+      for (const effect of transition.effects) {
+        if (effect.type === "pull") pulling = true;
+        if (effect.type === "cancelPull") pulling = false;
+        if (effect.type === "start") alive.add(effect.instance);
+        if (effect.type === "terminate") {
+          assert(!terminated.has(effect.instance), `instance ${effect.instance} gets TERM twice`);
+          terminated.add(effect.instance);
+        }
+      }
+      const { serving, upgrade, leaving } = state;
+      const known = [
+        ...serving.tag === "running" || serving.tag === "starting" ? [serving.instance] : [],
+        ...upgrade.tag === "settling" || upgrade.tag === "starting" ? [upgrade.instance] : [],
+        ...leaving,
+      ];
+      assert.deepEqual(known.toSorted((a, b) => a - b), [...alive].toSorted((a, b) => a - b));
+      for (const instance of leaving) assert(terminated.has(instance));
+      assert.equal(upgrade.tag === "pulling", pulling);
+    }
+  }
+});
