@@ -55,7 +55,7 @@ try {
   Deno.exit(isUsageError(error) ? 2 : 1);
 }
 
-/** Ours, or what `node:util` says of options that it was not told of. */
+/** Ours, or what `node:util` says of options that it does not know. */
 function isUsageError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { errorChain } from "../log/error_chain.ts";
 import { loadText } from "../config/load.ts";
 import { detectKind, parseMeta, parsePrimary } from "../config/parse.ts";
+import { ConfigurationError, formatProblem } from "../config/problem.ts";
 import { redactUrl } from "../config/redact_url.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -35,8 +36,10 @@ export async function check(
       const source = redactUrl(location);
       output.log(`${source}: ${understood(await loadText(location), source)}`);
     } catch (error) {
-      // The problems of a configuration are a line each already.
-      for (const line of errorChain(error)) output.error(line);
+      const lines = error instanceof ConfigurationError
+        ? error.problems.map(formatProblem)
+        : errorChain(error);
+      for (const line of lines) output.error(line);
       status = 1;
     }
   }

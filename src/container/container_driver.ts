@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
 import type { ContainerSettings } from "../config/settings.ts";
@@ -93,7 +94,8 @@ export class ContainerDriver {
   readonly #output: Logger;
   readonly #instances = new Map<InstanceNumber, Instance>();
   readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
-  readonly #gone = Promise.withResolvers<void>();
+  /** Somebody waits for it to be gone; one that was disabled may be wanted again. */
+  #gone: PromiseWithResolvers<void> | undefined;
   #state: ContainerState = initialState;
   #pull: AbortController | undefined;
   #check: Promise<void> | undefined;
@@ -117,19 +119,26 @@ export class ContainerDriver {
    */
   configure(settings: ContainerSettings | undefined, checkInterval: number): void {
     const wanted = settings?.disabled ? undefined : settings;
+    const before = { image: this.#state.wanted?.image, checkIntervalMs: this.#checkIntervalMs };
     this.#checkIntervalMs = checkInterval * 1000;
     this.#dispatch({ type: "configured", settings: wanted });
     if (wanted === undefined) {
       this.#clearTimer("check");
       this.#checkAbort.abort();
-    } else {
-      this.#checkAbort = new AbortController();
+      return;
+    }
+    if (this.#checkAbort.signal.aborted) this.#checkAbort = new AbortController();
+    // The configuration may be read more often than the registry is checked: that must not put off the check for ever.
+    const { image } = wanted;
+    if (!isDeepStrictEqual(before, { image, checkIntervalMs: this.#checkIntervalMs })) {
       this.#scheduleCheck();
     }
   }
 
-  /** Resolves once the container is not wanted and nothing of it runs. */
+  /** Resolves once the container is not wanted and nothing of it runs; at once if that is so now. */
   get gone(): Promise<void> {
+    if (isGone(this.#state)) return Promise.resolve();
+    this.#gone ??= Promise.withResolvers();
     return this.#gone.promise;
   }
 
@@ -203,7 +212,10 @@ export class ContainerDriver {
     const { state, effects } = advance(this.#state, event);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
-    if (isGone(state)) this.#gone.resolve();
+    if (isGone(this.#state)) {
+      this.#gone?.resolve();
+      this.#gone = undefined;
+    }
     this.#services.onChange();
   }
 
@@ -248,7 +260,8 @@ export class ContainerDriver {
     this.#logger.info("Pulling {image}", { image });
     this.#services.pull(settings, abort.signal).then(
       (pulled) => {
-        if (this.#pull !== abort) return;
+        // Nobody needs what a pull that was called off has brought.
+        if (this.#pull !== abort) return this.#services.onChange();
         this.#pull = undefined;
         this.#logger.info("Pulled {image}", {
           image,
@@ -258,7 +271,7 @@ export class ContainerDriver {
         this.#dispatch({ type: "pulled", image: pulled });
       },
       (error) => {
-        if (this.#pull !== abort) return;
+        if (this.#pull !== abort) return this.#services.onChange();
         this.#pull = undefined;
         this.#report(`Cannot pull ${image}`, error);
         this.#dispatch({ type: "pullFailed" });
@@ -275,6 +288,7 @@ export class ContainerDriver {
     };
     this.#instances.set(number, instance);
     let running: RunningInstance;
+    this.#logger.debug("Launching instance {number}", { number });
     try {
       running = await this.#services.launch(release, (line, stream) => {
         if (stream === "stdout") this.#output.info("{line}", { line });
@@ -288,6 +302,8 @@ export class ContainerDriver {
     }
     instance.running = running;
     instance.since = new Date();
+    // Not from `since`: the clock may be set meanwhile.
+    const startedAt = performance.now();
     this.#logger.info("Instance {number} runs", {
       number,
       pid: running.pid,
@@ -296,11 +312,11 @@ export class ContainerDriver {
     this.#dispatch({ type: "started", instance: number });
     // It may have been called off while it was being launched.
     if (instance.terminateAsked) running.terminate();
-    const status = await running.ended;
-    const ranMs = Date.now() - instance.since.getTime();
+    const { how, clean } = await endOf(running);
+    const ranMs = performance.now() - startedAt;
     this.#instances.delete(number);
-    const expected = instance.terminateAsked;
-    const text = `Instance ${number} ended: ${describeExit(status)}`;
+    const expected = instance.terminateAsked && clean;
+    const text = `Instance ${number} ended: ${how}`;
     if (expected) this.#logger.info("{text}", { text, pid: running.pid });
     else {
       this.#noteError(text);
@@ -352,7 +368,7 @@ export class ContainerDriver {
       const digest = await this.#services.resolveDigest(wanted, signal);
       this.#lastCheckError = undefined;
       // The settings may have changed since the question was asked.
-      if (this.#state.wanted?.image === wanted.image) {
+      if (isDeepStrictEqual(this.#state.wanted?.image, wanted.image)) {
         this.#dispatch({ type: "digestFound", digest });
       }
     } catch (error) {
@@ -393,6 +409,15 @@ export class ContainerDriver {
   #clearTimer(name: TimerName): void {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
+  }
+}
+
+/** Waits for the end of an instance. It has ended, too, where something of it could not be cleared away. */
+async function endOf({ ended }: RunningInstance): Promise<{ how: string; clean: boolean }> {
+  try {
+    return { how: describeExit(await ended), clean: true };
+  } catch (error) {
+    return { how: errorChain(error).join(": "), clean: false };
   }
 }
 

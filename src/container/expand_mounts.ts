@@ -36,15 +36,16 @@ function isGlob(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
-/** All paths that match, sorted; like the shell's, `*` matches no leading dot. */
+/** All paths that match, sorted. As in the shell, `*` matches no leading dot, and a slash at the end asks for directories. */
 function glob(pattern: string): string[] {
   let found = [""];
-  for (const part of pattern.split("/").slice(1)) {
+  for (const part of pattern.split("/").filter((part) => part !== "")) {
     found = found.flatMap((directory) =>
       isGlob(part) ? matches(directory, part) : [`${directory}/${part}`]
     );
   }
-  return found.filter(exists).sort();
+  const wanted = pattern.endsWith("/") ? isDirectory : exists;
+  return found.filter(wanted).sort();
 }
 
 function matches(directory: string, part: string): string[] {
@@ -55,31 +56,49 @@ function matches(directory: string, part: string): string[] {
       .map((name) => `${directory}/${name}`);
   } catch (error) {
     // What is no directory, or is gone by now, has no matches in it.
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return [];
-    }
+    if (leadsNowhere(error)) return [];
     throw error;
   }
 }
 
+/** What glob(7) says of one path component, without classes by name such as `[[:alpha:]]`. */
 function globExpression(part: string): RegExp {
-  const source = part.replace(/\[!?[^\]]+\]|[\s\S]/g, (token) => {
-    if (token === "*") return ".*";
-    if (token === "?") return ".";
-    if (token.length > 1) return token.replace(/^\[!/, "[^").replaceAll("\\", "\\\\");
-    return token.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
-  });
-  return new RegExp(`^${source}$`, "su");
+  // A "]" right behind the beginning of a class belongs to it; a "[" that begins none is itself.
+  const source = part.replace(
+    /\[([!^]?)(\]?[^\]]*)\]|[^]/g,
+    (token: string, negation: string | undefined, members: string | undefined) => {
+      if (token === "*") return ".*";
+      if (token === "?") return ".";
+      if (members) return `[${negation && "^"}${members.replace(/[\\[\]^]/g, "\\$&")}]`;
+      return token.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+    },
+  );
+  try {
+    return new RegExp(`^${source}$`, "su");
+  } catch (error) {
+    throw new Error(`Cannot use "${part}" as a glob`, { cause: error });
+  }
 }
 
+/** A symlink that leads nowhere does not exist: it cannot be mounted. */
 function exists(path: string): boolean {
+  return fileInfo(path) !== undefined;
+}
+
+function isDirectory(path: string): boolean {
+  return fileInfo(path)?.isDirectory === true;
+}
+
+function fileInfo(path: string): Deno.FileInfo | undefined {
   try {
-    Deno.lstatSync(path);
-    return true;
+    return Deno.statSync(path);
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
+    if (leadsNowhere(error)) return undefined;
     throw error;
   }
+}
+
+function leadsNowhere(error: unknown): boolean {
+  const { FilesystemLoop, NotADirectory, NotFound } = Deno.errors;
+  return [FilesystemLoop, NotADirectory, NotFound].some((kind) => error instanceof kind);
 }

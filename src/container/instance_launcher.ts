@@ -1,4 +1,4 @@
-import { kill, Signal } from "../../ffi/process.ts";
+import { Signal } from "../../ffi/process.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import type { RunningInstance } from "./container_driver.ts";
@@ -53,7 +53,7 @@ export async function launchInstance(
     return {
       pid: container.pid,
       ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
-      terminate: () => void kill(container.pid, Signal.TERM),
+      terminate: () => container.signal(Signal.TERM),
     };
   } catch (error) {
     await stage?.[Symbol.asyncDispose]();

@@ -16,14 +16,22 @@ export type OutputStream = "stdout" | "stderr";
 
 /** A container that runs. */
 export interface RunningContainer {
-  /** Its PID 1, as the machine sees it. Valid until {@linkcode ended} resolves. */
+  /** Its PID 1, as the machine sees it. */
   readonly pid: number;
-  /** How it ended; resolves when all of its output has been read, too. */
+  /** How it ended; resolves when its output has been read, too. */
   readonly ended: Promise<ExitStatus>;
+  /** Sends a signal to its PID 1; does nothing once it has ended, when the pid may be another process's. */
+  signal(signal: number): void;
 }
 
 /** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
 const LAUNCH_TIMEOUT_MS = 60_000;
+
+/**
+ * Output that comes after the end, at most so late: a process elsewhere that was handed the pipe, through a socket say, must
+ * not make a container that has ended look as if it ran.
+ */
+const LATE_OUTPUT_MS = 2_000;
 
 /** Longer lines of output are logged in pieces of so many characters. */
 const MAX_LINE = 16_384;
@@ -37,7 +45,9 @@ export class Stage {
   readonly #spec: number;
   readonly #status: Promise<string>;
   readonly #ended: Promise<ExitStatus>;
+  readonly #lateOutput = new AbortController();
   #state: "waiting" | "used" = "waiting";
+  #hasEnded = false;
 
   /**
    * Starts a stage process.
@@ -59,14 +69,10 @@ export class Stage {
       }
       this.#spec = spec.writeEnd;
       this.#status = readPipeText(status.readEnd);
-      const output = Promise.all([
-        readLines(stdout.readEnd, (line) => onLine(line, "stdout")),
-        readLines(stderr.readEnd, (line) => onLine(line, "stderr")),
+      this.#ended = this.#awaitEnd([
+        readLines(stdout.readEnd, (line) => onLine(line, "stdout"), this.#lateOutput.signal),
+        readLines(stderr.readEnd, (line) => onLine(line, "stderr"), this.#lateOutput.signal),
       ]);
-      this.#ended = waitForChild(this.#pid).then(async (status) => {
-        await output;
-        return status;
-      });
     } catch (error) {
       for (const { readEnd, writeEnd } of pipes) {
         close(readEnd);
@@ -84,14 +90,16 @@ export class Stage {
    */
   async launch(spec: LaunchSpec): Promise<RunningContainer> {
     this.#use();
-    const timeout = setTimeout(() => kill(this.#pid, Signal.KILL), LAUNCH_TIMEOUT_MS);
+    const timeout = setTimeout(() => this.#signal(Signal.KILL), LAUNCH_TIMEOUT_MS);
     try {
       // The stage may end without reading: that shows in its status.
       const [status] = await Promise.all([
         this.#status,
         writePipe(this.#spec, JSON.stringify(spec)),
       ]);
-      if (status === STAGE_READY) return { pid: this.#pid, ended: this.#ended };
+      if (status === STAGE_READY) {
+        return { pid: this.#pid, ended: this.#ended, signal: (signal) => this.#signal(signal) };
+      }
       const ended = await this.#ended;
       const reason = status.startsWith(STAGE_READY) ? status.slice(STAGE_READY.length) : status;
       throw new Error(reason || `The stage process ended: ${describeExit(ended)}`);
@@ -109,6 +117,19 @@ export class Stage {
     await this.#ended;
   }
 
+  async #awaitEnd(output: readonly Promise<void>[]): Promise<ExitStatus> {
+    const status = await waitForChild(this.#pid);
+    this.#hasEnded = true;
+    const timer = setTimeout(() => this.#lateOutput.abort(), LATE_OUTPUT_MS);
+    await Promise.all(output);
+    clearTimeout(timer);
+    return status;
+  }
+
+  #signal(signal: number): void {
+    if (!this.#hasEnded) kill(this.#pid, signal);
+  }
+
   #use(): void {
     if (this.#state === "used") {
       throw new Error("Cannot launch a container: its stage process was used before");
@@ -117,8 +138,12 @@ export class Stage {
   }
 }
 
-async function readLines(fd: number, onLine: (line: string) => void): Promise<void> {
+async function readLines(
+  fd: number,
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
   const lines = new LineSplitter(onLine, MAX_LINE);
-  await readPipe(fd, (chunk) => lines.write(chunk));
+  await readPipe(fd, (chunk) => lines.write(chunk), signal);
   lines.end();
 }

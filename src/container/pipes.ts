@@ -14,11 +14,17 @@ function openPipe(fd: number, direction: "read" | "write"): Socket {
  *
  * @param fd the read end; closed afterwards
  * @param onChunk called with the bytes as they come
+ * @param signal ends the reading before that
  * @returns resolves at the end; a reading error is the end too, since the writer's status tells the rest
  */
-export function readPipe(fd: number, onChunk: (chunk: Uint8Array) => void): Promise<void> {
+export function readPipe(
+  fd: number,
+  onChunk: (chunk: Uint8Array) => void,
+  signal?: AbortSignal,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const socket = openPipe(fd, "read");
+  signal?.addEventListener("abort", () => socket.destroy(), { once: true });
   socket.on("data", (chunk: Uint8Array) => onChunk(chunk));
   socket.on("error", () => socket.destroy());
   socket.on("close", () => resolve());

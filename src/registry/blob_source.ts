@@ -149,7 +149,6 @@ export class BlobSource implements UnderlyingDefaultSource<Chunk> {
     if (actual !== digest) throw this.#error(`its digest is ${actual}`);
     // A connection that breaks now takes nothing away: all the bytes are here, and they are the right ones.
     const more = await this.#body?.read().catch(() => undefined);
-    this.#abort.signal.throwIfAborted();
     if (more !== undefined) throw this.#tooLong();
   }
 

@@ -29,8 +29,11 @@ const MAX_TEXT = 1024;
 const MAX_REPOSITORY = 255;
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i;
-const HOST =
-  /^(?:\[[0-9a-f:.]{2,45}\]|[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*)(?::[1-9][0-9]{0,4})?$/i;
+const LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?";
+const HOST = new RegExp(
+  `^(?:\\[[0-9a-f:.]{2,45}\\]|${LABEL}(?:\\.${LABEL})*)(?::[1-9][0-9]{0,4})?$`,
+  "i",
+);
 const COMPONENT = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*$/;
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/;
 const MANIFEST_PATH = /^v2\/(.+)\/manifests\/([^/]+)$/;
@@ -160,7 +163,7 @@ function checkRepository(repository: string): void {
   }
   if (!repository.split("/").every((component) => COMPONENT.test(component))) {
     throw new Error(
-      'malformed repository: expected lower-case letters and digits, between them ".", "_", "__", "-" or "/"',
+      'malformed repository: expected lower-case letters and digits, between them ".", "_", "-" or "/"',
     );
   }
 }

@@ -5,6 +5,7 @@ import type { PulledImage } from "../image/pull_image.ts";
 import { pullInChild } from "../image/pull_process.ts";
 import type { Digest } from "../registry/digest.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
+import { TokenCache } from "../registry/token_cache.ts";
 import { Semaphore } from "./semaphore.ts";
 
 /** As many pulls go on at a time: one hung registry must not keep the others waiting. */
@@ -14,6 +15,8 @@ const CONCURRENT_PULLS = 3;
 export class ImageService {
   readonly #store: LayerStore;
   readonly #pulls = new Semaphore(CONCURRENT_PULLS);
+  /** Of the checks; a pull child asks for its own. */
+  readonly #tokens = new TokenCache();
   #pulling = 0;
 
   /** @param store the layers */
@@ -38,7 +41,9 @@ export class ImageService {
 
   /** Asks the registry which digest a container's tag names now. */
   resolveDigest({ image, credentials }: ContainerSettings, signal: AbortSignal): Promise<Digest> {
-    return new RegistryClient({ credentials }).resolveDigest(image, { signal });
+    return new RegistryClient({ credentials, tokens: this.#tokens }).resolveDigest(image, {
+      signal,
+    });
   }
 
   /**
