@@ -235,11 +235,12 @@ export function readLink(parent: number, name: ByteString): ByteString {
 }
 
 /**
- * The names in a directory, without `.` and `..`, in no particular order. Reads from where the descriptor stands: to its end.
+ * The names in a directory, without `.` and `..`, in no particular order.
  *
  * @throws {SyscallError}
  */
 export function listDirectory(fd: number): ByteString[] {
+  seek(fd, 0);
   const found: ByteString[] = [];
   const buffer: Bytes = new Uint8Array(32 * 1024);
   const view = new DataView(buffer.buffer);
@@ -256,7 +257,7 @@ export function listDirectory(fd: number): ByteString[] {
 }
 
 /**
- * Sets where the next write to a file goes.
+ * Sets where the next write to a file goes, or the next read.
  *
  * @throws {SyscallError}
  */

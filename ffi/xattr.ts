@@ -18,8 +18,8 @@ const libc = lazyLibc({
 const paths = new NameBuffer();
 const names = new NameBuffer();
 
-/** XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h: no value and no list of names is longer. */
-const MAX = 65536;
+/** As long as the longest value and the longest list of names: XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. */
+const result: Bytes = new Uint8Array(65536);
 
 /** `code` comes first, so that errno is read before anything else is evaluated. */
 function fail(code: number, syscall: string, action: string, attribute: ByteString): never {
@@ -57,9 +57,10 @@ export function setAttributeAt(
  * @throws {SyscallError}
  */
 export function getAttribute(fd: number, attribute: ByteString): ByteString | undefined {
-  const value: Bytes = new Uint8Array(MAX);
-  const length = Number(libc().fgetxattr(fd, names.put(attribute), value, BigInt(MAX)));
-  if (length >= 0) return byteStringOf(value.subarray(0, length));
+  const length = Number(
+    libc().fgetxattr(fd, names.put(attribute), result, BigInt(result.length)),
+  );
+  if (length >= 0) return byteStringOf(result.subarray(0, length));
   const code = errno();
   if (code === Errno.ENODATA || code === Errno.EOPNOTSUPP) return undefined;
   fail(code, "fgetxattr", "read the attribute", attribute);
@@ -71,9 +72,8 @@ export function getAttribute(fd: number, attribute: ByteString): ByteString | un
  * @throws {SyscallError}
  */
 export function listAttributes(fd: number): ByteString[] {
-  const list: Bytes = new Uint8Array(MAX);
-  const length = Number(libc().flistxattr(fd, list, BigInt(MAX)));
-  if (length >= 0) return byteStringOf(list.subarray(0, length)).split("\0").slice(0, -1);
+  const length = Number(libc().flistxattr(fd, result, BigInt(result.length)));
+  if (length >= 0) return byteStringOf(result.subarray(0, length)).split("\0").slice(0, -1);
   const code = errno();
   if (code === Errno.EOPNOTSUPP) return [];
   fail(code, "flistxattr", "list the attributes of descriptor", `${fd}`);

@@ -6,7 +6,7 @@ import { pullInChild } from "../image/pull_process.ts";
 import { mountOverlay } from "../image/root_fs.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
 import { runDirectoryPath } from "../system/run_directory.ts";
-import { pullProgress } from "./pull_progress.ts";
+import { pullProgress, standardError } from "./pull_progress.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
@@ -36,7 +36,7 @@ export async function pull(args: readonly string[]): Promise<number> {
   Deno.mkdirSync(store);
   Deno.mkdirSync(root);
 
-  const progress = pullProgress(formatReference(reference));
+  const progress = pullProgress(formatReference(reference), standardError());
   const pulled = await pullInChild({ reference, store }, { onProgress: progress.update })
     .finally(progress.end);
 

@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import type { ContainerStatus } from "../container/container_driver.ts";
 import { ControlClient } from "../control/client.ts";
+import { escapeControls } from "../log/escape_controls.ts";
 import type { SupervisorStatus } from "../supervisor/supervisor.ts";
 import { controlSocketOf, runDirectoryPath } from "../system/run_directory.ts";
 
@@ -32,7 +33,7 @@ export function formatStatus(
     `configuration ${source}, ${
       appliedAt === undefined ? "not applied yet" : `applied ${age(appliedAt, now)} ago`
     }`,
-    ...lastError === undefined ? [] : [`  not in force: ${lastError}`],
+    ...lastError === undefined ? [] : [`  not in force: ${indented(lastError)}`],
     ...containers.flatMap((container) => formatContainer(container, now)),
   ].join("\n");
 }
@@ -50,7 +51,7 @@ function formatContainer(
     ),
     ...lastError === undefined
       ? []
-      : [`  last error, ${age(lastError.at, now)} ago: ${lastError.message}`],
+      : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`],
   ];
 }
 
@@ -66,4 +67,9 @@ function age(from: string, now: Date): string {
   const first = Math.max(0, parts.findIndex(({ count }) => count > 0));
   const start = parts.some(({ count }) => count > 0) ? first : parts.length - 1;
   return parts.slice(start, start + 2).map(({ name, count }) => `${count} ${name}`).join(" ");
+}
+
+/** An error's text may have several lines, and words of an image in it. */
+function indented(text: string): string {
+  return text.split("\n").map(escapeControls).join("\n    ");
 }

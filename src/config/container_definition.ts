@@ -147,7 +147,7 @@ export const container = object({
     ),
     {
       description:
-        "The Linux capabilities that it keeps when it runs as another user than root, with or without `CAP_` in front.",
+        "The Linux capabilities that it has, with or without `CAP_` in front. Without this key docker's default set if it runs as root, none otherwise.",
       examples: [["NET_BIND_SERVICE", "SYS_NICE"]],
     },
   ),
@@ -156,15 +156,15 @@ export const container = object({
       insidePath,
       key(absolutePath(), {
         description:
-          'A path of the machine; one with `*`, `?` or `[…]` mounts every match. The suffix ":ro" (read-only) is not supported yet.',
+          "What of the machine is mounted there. With `*`, `?` or `[...]` in it, every match is mounted, by its name, in that directory. With `:ro` at the end it is read-only.",
+        examples: ["/etc/ssl/shop/*.pem"],
         notYet: { suffix: ":ro" },
       }),
       "an object of paths in the container, each with a path of the machine",
     ),
     {},
     {
-      description:
-        'Bind mounts: `{ "INSIDE": "OUTSIDE" }`. A glob outside mounts every match. The suffix ":ro" (read-only) is not supported yet.',
+      description: 'Bind mounts: `{ "INSIDE": "OUTSIDE" }`.',
       examples: [{ "/data": "/srv/web", "/dev/log": "/dev/log" }],
       alias: ["volumes", "binds"],
     },
@@ -196,7 +196,7 @@ export const container = object({
   docker: optionalKey(credentials, {
     description:
       "Credentials for this container's registry in place of the global ones; `{}` for none.",
-    examples: [{ username: "deploy", password: "…" }],
+    examples: [{ username: "deploy", password: "secret" }],
   }),
   hostname: optionalKey(
     pattern(
@@ -214,33 +214,31 @@ export const container = object({
     examples: [true],
   }),
   readOnly: defaultKey(flag(), true, {
-    description: "Whether the root file system is read-only. Only `true` is supported yet.",
+    description: "Whether the root file system is read-only.",
     notYet: { except: true },
   }),
   init: defaultKey(flag(), true, {
-    description:
-      "Whether a small init runs as process 1, passes signals on and reaps. Only `true` is supported yet.",
+    description: "Whether a small init runs as process 1, passes signals on and reaps.",
     notYet: { except: true },
   }),
   hostPid: defaultKey(flag(), false, {
-    description: "Whether it sees the machine's processes. Only `false` is supported yet.",
+    description: "Whether it sees the machine's processes.",
     notYet: { except: false },
   }),
   seccomp: defaultKey(flag(), false, {
-    description: "Whether system calls are filtered. Only `false` is supported yet.",
+    description: "Whether system calls are filtered.",
     notYet: { except: false },
   }),
   logEnvironment: defaultKey(flag(), false, {
-    description: "Whether the environment is logged at start. Only `false` is supported yet.",
+    description: "Whether the environment is logged at start.",
     notYet: { except: false },
   }),
   stopBeforeStart: defaultKey(flag(), false, {
-    description:
-      "Whether the old instance ends before the new one starts. Only `false` is supported yet.",
+    description: "Whether the old instance ends before the new one starts.",
     notYet: { except: false },
   }),
   finalSignal: defaultKey(oneOf(["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]), "TERM", {
-    description: 'The signal that asks it to end. Only "TERM" is supported yet.',
+    description: "The signal that asks it to end.",
     notYet: { except: "TERM" },
   }),
   stopTimeout: optionalKey(wholeNumber(1, WEEK), {

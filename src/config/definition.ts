@@ -68,7 +68,7 @@ export function key<S extends Definition>(schema: S, options: KeyOptions): Key<S
   const { description, examples = [], ...traits } = options;
   return v.pipe(
     schema,
-    v.description(traits.notYet === true ? `Not supported yet. ${description}` : description),
+    v.description(description),
     v.examples(examples),
     v.metadata<v.InferOutput<S>, Record<string, unknown>>({ ...traits }),
   );
@@ -197,12 +197,16 @@ export function metadataOf(definition: Definition): Metadata {
   return v.getMetadata(definition);
 }
 
-/** The phrase that says what a definition expects. */
-export function expectedBy(definition: Definition): string {
-  const inner = definition.type === "optional"
+/** The definition of a value, whether it may be left out or not. */
+export function requiredPart(definition: Definition): Definition {
+  return definition.type === "optional"
     ? (definition as v.OptionalSchema<Definition, unknown>).wrapped
     : definition;
-  return (inner as Definition & { readonly message: string }).message;
+}
+
+/** The phrase that says what a definition expects. */
+export function expectedBy(definition: Definition): string {
+  return (requiredPart(definition) as Definition & { readonly message: string }).message;
 }
 
 /** Why a valid value is refused; undefined if it is supported, or if the key as a whole is not. */

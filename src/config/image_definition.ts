@@ -29,7 +29,7 @@ export const manifest = v.pipe(
 export const credentials = object({
   type: defaultKey(oneOf(["basic", "ecr"]), "basic", {
     description:
-      'How the registry is asked. "ecr" gets a token with the role of the EC2 machine and is not supported yet.',
+      "How the registry is asked: with user name and password, or with a token that the role of the EC2 machine gets.",
     notYet: { except: "basic" },
   }),
   username: optionalKey(pattern(/^[^:]+$/, 'a user name without ":"'), {

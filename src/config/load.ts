@@ -154,7 +154,7 @@ function reasonOf(error: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   // "error sending request for url (http://host/?query): client error (Connect): tcp connect error: …". A URL has no
   // space, so what stands behind the last "): " is no part of it.
-  const text = message.split("): ").at(-1)!;
+  const text = message.includes(" for url (") ? message.split("): ").at(-1)! : message;
   // "No such file or directory (os error 2): open 'path'"
   return text.replace(/ \(os error \d+\).*$/s, "");
 }

@@ -89,7 +89,7 @@ export const primary = object({
   docker: optionalKey(credentials, {
     description:
       "Credentials for the registry of every container that has none of its own. Without them only public images can be had.",
-    examples: [{ username: "deploy", password: "…" }],
+    examples: [{ username: "deploy", password: "secret" }],
   }),
   checkInterval: defaultKey(wholeNumber(1, MAX_INTERVAL), 600, {
     description: "Seconds between two looks for new images, give or take a tenth.",

@@ -31,7 +31,7 @@ const WAYS = `Cannot find the configuration: nothing says where it is. Name it i
  */
 export function primaryLocation(
   option: string | undefined,
-  environment: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>>,
 ): PrimaryLocation {
   const { FL_URL, FL_META_CONFIG, FL_ENV } = environment;
   // An empty variable is how a unit file or a kernel command line unsets one.

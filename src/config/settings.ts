@@ -21,8 +21,8 @@ export interface ContainerSettings {
   readonly image: ImageReference;
   /** What the image's registry gets: the container's own, or else the global ones. Absent for a public image. */
   readonly credentials?: Credentials;
-  /** The program and its arguments. Absent: the image's Entrypoint and Cmd. */
-  readonly command?: readonly [string, ...string[]];
+  /** The program and its arguments, at least the program. Absent: the image's Entrypoint and Cmd. */
+  readonly command?: readonly string[];
   /** The user that it runs as, 0 to 2^32 - 2. */
   readonly uid: number;
   /** The group that it runs as, 0 to 2^32 - 2. */

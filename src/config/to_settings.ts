@@ -62,10 +62,7 @@ function toCredentials(docker: Container["docker"]): Credentials | undefined {
 }
 
 function toCommand(command: Container["command"]): ContainerSettings["command"] {
-  if (typeof command === "string") return ["/bin/sh", "-c", command];
-  if (command === undefined) return undefined;
-  const [program, ...args] = command;
-  return [program!, ...args];
+  return typeof command === "string" ? ["/bin/sh", "-c", command] : command;
 }
 
 function toCapabilities(names: Container["capabilities"]): ContainerSettings["capabilities"] {

@@ -8,6 +8,7 @@ import {
   metadataOf,
   type ObjectRules,
   refusal,
+  requiredPart,
 } from "./definition.ts";
 import { describe, looksSecret } from "./describe.ts";
 import type { JsonArray, JsonKey, JsonMember, JsonNode, JsonObject } from "./json_node.ts";
@@ -302,8 +303,5 @@ function suggestKey(name: string, entries: v.ObjectEntries): string | undefined 
 
 /** The word by which one kind of object of a variant is known. */
 function literalOf(entry: Definition): string {
-  const wrapped = entry.type === "optional"
-    ? (entry as v.OptionalSchema<Definition, unknown>).wrapped
-    : entry;
-  return (wrapped as v.LiteralSchema<string, string>).literal;
+  return (requiredPart(entry) as v.LiteralSchema<string, string>).literal;
 }

@@ -31,18 +31,23 @@ export function serveControl(path: string, controlled: Controlled): Deno.HttpSer
         });
         return Response.json({ error: "internal error, see the log" }, { status: 500 });
       },
-    }, (request) => answer(request, controlled));
+    }, (request) => answerControl(request, controlled));
   } finally {
     umask(before);
   }
 }
 
-async function answer(request: Request, controlled: Controlled): Promise<Response> {
+/**
+ * Answers one request of the control socket.
+ *
+ * @returns JSON in any case; what is wrong with a request is in its `error`
+ */
+export async function answerControl(request: Request, controlled: Controlled): Promise<Response> {
   const { pathname } = new URL(request.url);
   if (request.method === "GET" && pathname === "/status") return Response.json(controlled.status());
   const update = /^\/update(?:\/([^/]+))?$/.exec(pathname);
   if (request.method === "POST" && update !== null) {
-    const id = update[1] === undefined ? undefined : decodeURIComponent(update[1]);
+    const id = update[1] === undefined ? undefined : decodeSegment(update[1]);
     const results = await controlled.update(id);
     if (results === undefined) {
       return Response.json({ error: `no container "${id}"` }, { status: 404 });
@@ -52,4 +57,13 @@ async function answer(request: Request, controlled: Controlled): Promise<Respons
   return Response.json({ error: `no such request: ${request.method} ${pathname}` }, {
     status: 404,
   });
+}
+
+/** What is no percent-encoding is taken as it is: there is no container of that name. */
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
 }

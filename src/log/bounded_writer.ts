@@ -1,5 +1,7 @@
 /** What waits for a slow reader at most; beyond it lines are dropped, and counted. */
 const MAX_PENDING_BYTES = 1 << 20;
+/** So long the end of the program waits for a reader that has stopped. */
+const FLUSH_TIMEOUT_MS = 5_000;
 
 /**
  * Writes lines in the background. A console or a log collector that stops reading must never stop the supervisor: what
@@ -25,28 +27,33 @@ export class BoundedWriter {
     }
     this.#pending.push(line);
     this.#pendingBytes += line.length;
-    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
+    this.#writing ??= this.#drain();
   }
 
-  /** Resolves once everything that was taken is written, or the target is broken. */
+  /** Resolves once everything that was taken is written, the target is broken, or it has taken nothing for too long. */
   async flush(): Promise<void> {
-    await this.#writing;
+    const { promise: timeout, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
+    await Promise.race([this.#writing, timeout]);
+    clearTimeout(timer);
   }
 
   async #drain(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const batch = this.#takeBatch();
-      try {
-        for (let rest = batch; rest.length > 0;) {
+    // What is written in one go goes out in one go.
+    await undefined;
+    try {
+      while (this.#pending.length > 0) {
+        for (let rest = this.#takeBatch(); rest.length > 0;) {
           rest = rest.subarray(await this.#target.write(rest));
         }
-      } catch {
-        // The log's reader is gone for good, and there is no other place to say so.
-        this.#pending = [];
-        this.#pendingBytes = 0;
-        return;
       }
+    } catch {
+      // The log's reader is gone for good, and there is no other place to say so.
+      this.#pending = [];
+      this.#pendingBytes = 0;
     }
+    // Before anything else can run: a line that came between the end of the loop and this would be left lying.
+    this.#writing = undefined;
   }
 
   #takeBatch(): Uint8Array {

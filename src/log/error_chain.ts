@@ -4,9 +4,12 @@
  * @param error whatever was thrown
  */
 export function errorChain(error: unknown): string[] {
+  return chainOf(error, new Set());
+}
+
+/** @param seen ends the chain of a cause that names itself as its cause */
+function chainOf(error: unknown, seen: Set<unknown>): string[] {
   const lines: string[] = [];
-  // A cause may name itself as its cause: the seen ones end the chain.
-  const seen = new Set<unknown>();
   for (
     let e = error;
     e !== undefined && e !== null && !seen.has(e);
@@ -14,7 +17,9 @@ export function errorChain(error: unknown): string[] {
   ) {
     seen.add(e);
     lines.push(messageOf(e));
-    if (e instanceof AggregateError) lines.push(...e.errors.flatMap(errorChain));
+    if (e instanceof AggregateError) {
+      lines.push(...e.errors.flatMap((one) => chainOf(one, seen)));
+    }
   }
   return lines;
 }

@@ -1,6 +1,7 @@
 /** Frontloader's log: one line an event, on standard output. */
 import { configureSync, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { BoundedWriter } from "./bounded_writer.ts";
+import { escapeControls } from "./escape_controls.ts";
 
 /** Category of what containers put out: `["output", ID]`. */
 export const OUTPUT_CATEGORY = "output";
@@ -42,7 +43,7 @@ export function formatRecord(
   if (category[0] === OUTPUT_CATEGORY) {
     return `${time} ${category.slice(1).join(".")}| ${message.map(String).join("")}`;
   }
-  const text = message.map(String).join("");
+  const text = escapeControls(message.map(String).join(""));
   const named = typeof rawMessage === "string" ? rawMessage : rawMessage.join("");
   const context = Object.entries(properties)
     .filter(([key, value]) => value !== undefined && !named.includes(`{${key}}`))
@@ -53,7 +54,9 @@ export function formatRecord(
 }
 
 function showValue(value: unknown): string {
-  if (typeof value === "string") return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
-  if (typeof value === "object") return JSON.stringify(value);
+  if (typeof value === "string" && /^[^\s"=]+$/.test(value)) return escapeControls(value);
+  if (typeof value === "string" || typeof value === "object") {
+    return escapeControls(JSON.stringify(value));
+  }
   return String(value);
 }

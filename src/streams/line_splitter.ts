@@ -7,7 +7,8 @@ export class LineSplitter {
 
   /**
    * @param onLine called with each line, without its line end
-   * @param maxLength longer lines are cut into pieces of so many characters, so that whoever writes cannot fill the memory
+   * @param maxLength longer lines are cut into pieces of so many UTF-16 code units (2 or more), so that whoever writes
+   * cannot fill the memory
    */
   constructor(onLine: (line: string) => void, maxLength: number) {
     this.#onLine = onLine;
@@ -22,21 +23,32 @@ export class LineSplitter {
   /** Gives out a last line that has no line end. */
   end(): void {
     this.#take(this.#decoder.decode());
-    if (this.#rest !== "") this.#give(this.#rest);
+    if (this.#rest !== "") this.#giveLine(this.#rest);
     this.#rest = "";
   }
 
   #take(text: string): void {
     const lines = (this.#rest + text).split("\n");
-    this.#rest = lines.pop()!;
-    for (const line of lines) this.#give(line);
-    while (this.#rest.length > this.#maxLength) {
-      this.#give(this.#rest.slice(0, this.#maxLength));
-      this.#rest = this.#rest.slice(this.#maxLength);
-    }
+    const rest = lines.pop()!;
+    for (const line of lines) this.#giveLine(line);
+    // A carriage return at its end may turn out to belong to the line end.
+    const end = rest.endsWith("\r") ? "\r" : "";
+    this.#rest = this.#givePieces(rest.slice(0, rest.length - end.length)) + end;
   }
 
-  #give(line: string): void {
-    this.#onLine(line.endsWith("\r") ? line.slice(0, -1) : line);
+  #giveLine(line: string): void {
+    this.#onLine(this.#givePieces(line.endsWith("\r") ? line.slice(0, -1) : line));
+  }
+
+  /** Gives out as much of a line as is too long, and returns the rest. */
+  #givePieces(line: string): string {
+    let rest = line;
+    while (rest.length > this.#maxLength) {
+      // Not between the two halves of a surrogate pair.
+      const end = this.#maxLength - (/[\uD800-\uDBFF]/.test(rest[this.#maxLength - 1]!) ? 1 : 0);
+      this.#onLine(rest.slice(0, end));
+      rest = rest.slice(end);
+    }
+    return rest;
   }
 }

@@ -17,6 +17,7 @@ export class Semaphore {
   async run<T>(task: () => Promise<T>, signal: AbortSignal): Promise<T> {
     await this.#acquire(signal);
     try {
+      signal.throwIfAborted();
       return await task();
     } finally {
       this.#release();
@@ -31,7 +32,10 @@ export class Semaphore {
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = () => {
-      this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
+      const index = this.#waiting.indexOf(resolve);
+      // Its turn has come in this very moment: it gives its place back where it would have started.
+      if (index === -1) return;
+      this.#waiting.splice(index, 1);
       reject(signal.reason);
     };
     this.#waiting.push(resolve);

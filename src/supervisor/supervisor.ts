@@ -6,6 +6,7 @@ import {
   type ContainerStatus,
   type DriverServices,
 } from "../container/container_driver.ts";
+import type { ChainId } from "../image/chain_id.ts";
 import { errorChain } from "../log/error_chain.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
@@ -17,7 +18,7 @@ export interface SupervisorServices {
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
   /** Removes the layers that are not in use. */
-  sweepLayers(inUse: ReadonlySet<string>): void;
+  sweepLayers(inUse: ReadonlySet<ChainId>): void;
 }
 
 /** What `frontloader status` tells. */
@@ -55,6 +56,7 @@ export class Supervisor {
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   #reloading: Promise<void> | undefined;
+  #reloadingAgain: Promise<void> | undefined;
   #sweepTimer: ReturnType<typeof setTimeout> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -75,7 +77,14 @@ export class Supervisor {
    * one stays. Called by the reload timer and on SIGHUP.
    */
   reload(): Promise<void> {
-    return this.#reloading ??= this.#reloadOnce().finally(() => this.#reloading = undefined);
+    if (this.#reloading === undefined) {
+      return this.#reloading = this.#reloadOnce().finally(() => this.#reloading = undefined);
+    }
+    // What is being read now may be older than what the caller wants to be read.
+    return this.#reloadingAgain ??= this.#reloading.then(() => {
+      this.#reloadingAgain = undefined;
+      return this.reload();
+    });
   }
 
   async #reloadOnce(): Promise<void> {
@@ -88,10 +97,11 @@ export class Supervisor {
       this.#loadFailures = 0;
       this.#apply(settings);
     } catch (error) {
+      if (this.#stopping !== undefined) return;
       this.#loadFailures++;
       this.#reportBadConfiguration(error);
     }
-    if (this.#stopping === undefined) this.#scheduleReload();
+    this.#scheduleReload();
   }
 
   #scheduleReload(): void {
@@ -212,11 +222,17 @@ export class Supervisor {
     if (this.#stopping !== undefined || this.#sweepTimer !== undefined) return;
     this.#sweepTimer = setTimeout(() => {
       this.#sweepTimer = undefined;
-      const inUse = new Set<string>();
+      const inUse = new Set<ChainId>();
       for (const driver of this.#allDrivers()) {
         for (const layer of driver.layersInUse) inUse.add(layer);
       }
-      this.#services.sweepLayers(inUse);
+      try {
+        this.#services.sweepLayers(inUse);
+      } catch (error) {
+        // Unused layers take memory, no more: nothing that runs may suffer from it.
+        const reason = errorChain(error).join(": ");
+        logger.error("Cannot remove the layers that are not in use: {reason}", { reason });
+      }
     }, SWEEP_DELAY_MS);
   }
 }

@@ -300,6 +300,18 @@ const rows: readonly Row[] = [
     effects: ["cancelSettle", "retryPullLater 1"],
   },
   {
+    name: "other settings within the stop delay end the new instance and leave the old one running",
+    story: [...settling, "configureOtherwise"],
+    state: "running/pulling/2",
+    effects: ["cancelSettle", "terminate 2", "pull"],
+  },
+  {
+    name: "a new digest within the stop delay waits for the next check",
+    story: [...settling, "foundA"],
+    state: "running/settling/",
+    effects: [],
+  },
+  {
     name: "an old instance that ends within the stop delay is not started again",
     story: [...settling, "exits1"],
     state: "running/none/",

@@ -1,0 +1,109 @@
+import { type Digest, parseDigest } from "../registry/digest.ts";
+import { type Compression, detectCompression, MAGIC_LENGTH } from "./compression.ts";
+import { DecodeWorker } from "./decode_worker.ts";
+import { type Decoding, LocalDecoding } from "./decoding.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
+
+/** A layer to be decompressed. */
+export interface DecompressOptions {
+  readonly mediaType: string;
+  /** Bytes that it has as it is. */
+  readonly size: number;
+  /** Where large ones are decompressed. */
+  readonly workers: DecodeWorkers;
+  /** Takes the decompressed data in pieces, which are valid until it returns. */
+  readonly onData: (bytes: Uint8Array) => void;
+}
+
+/** A thread takes 30 ms to begin with, in which this much can be decompressed without it. */
+const WORTH_A_THREAD = 2 << 20;
+
+/** Threads that decompress, of which each serves one layer after the other. */
+export class DecodeWorkers implements Disposable {
+  readonly #all: DecodeWorker[] = [];
+  readonly #idle: DecodeWorker[] = [];
+
+  /** A thread that has nothing to do. */
+  acquire(): DecodeWorker {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    const worker = new DecodeWorker();
+    this.#all.push(worker);
+    return worker;
+  }
+
+  /** Gives a thread back whose layer has come to its end, a good one. */
+  release(worker: DecodeWorker): void {
+    this.#idle.push(worker);
+  }
+
+  /** Ends all threads. */
+  [Symbol.dispose](): void {
+    for (const worker of this.#all) worker.terminate();
+  }
+}
+
+/**
+ * Decompresses a layer: gzip, zstd, or as it is.
+ *
+ * @param source read to its end, or cancelled
+ * @returns the layer's DiffID (OCI image-spec, config.md#layer-diffid)
+ * @throws {Error} if the data is damaged, cut short, or followed by garbage; what `source` fails with or `onData` throws
+ */
+export async function decompress(
+  source: ReadableStream<Uint8Array>,
+  options: DecompressOptions,
+): Promise<Digest> {
+  const reader = source.getReader();
+  let decoding: Decoding | undefined;
+  let worker: DecodeWorker | undefined;
+  try {
+    const start = await readStart(reader);
+    const compression = detectCompression(start, options.mediaType);
+    const frames = compression === "zstd" ? new ZstdFrames() : undefined;
+    if (isWorthAThread(compression, options)) {
+      worker = options.workers.acquire();
+      // While the next bytes are awaited, which may take long, an error must not wait for them.
+      decoding = worker.start(compression, options.onData, (reason) => cancel(reader, reason));
+    } else {
+      decoding = new LocalDecoding(compression, options.onData);
+    }
+    for (let chunk: Uint8Array | undefined = start; chunk !== undefined;) {
+      frames?.push(chunk);
+      await decoding.write(chunk);
+      chunk = (await reader.read()).value;
+    }
+    const sha256 = await decoding.end();
+    frames?.end();
+    if (worker !== undefined) options.workers.release(worker);
+    return parseDigest(`sha256:${sha256}`);
+  } catch (error) {
+    decoding?.abort(error);
+    cancel(reader, error);
+    throw error;
+  }
+}
+
+function isWorthAThread(
+  compression: Compression,
+  { size }: DecompressOptions,
+): compression is "gzip" | "zstd" {
+  return compression !== "none" && size > WORTH_A_THREAD;
+}
+
+/** The first chunks, joined, so that they have enough bytes to tell the format; fewer only if there are no more. */
+async function readStart(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
+  let start = new Uint8Array(0);
+  while (start.length < MAGIC_LENGTH) {
+    const { value } = await reader.read();
+    if (value === undefined) break;
+    if (start.length === 0) start = value as Uint8Array<ArrayBuffer>;
+    else start = new Uint8Array([...start, ...value]);
+  }
+  return start;
+}
+
+function cancel(reader: ReadableStreamDefaultReader<Uint8Array>, reason: unknown): void {
+  // If the stream has failed this says so once more.
+  reader.cancel(reason).catch(() => {});
+}

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { formatStatus } from "../../src/cli/status.ts";
+import type { SupervisorStatus } from "../../src/supervisor/supervisor.ts";
+import { fakeDigest } from "../support/fake_containers.ts";
+
+const START = "2030-01-01T00:00:00.000Z";
+
+const base: SupervisorStatus = {
+  version: "1.2.3",
+  pid: 7,
+  since: START,
+  configuration: { source: "/etc/x.json", appliedAt: START, lastError: undefined },
+  containers: [],
+};
+
+function after(seconds: number): Date {
+  return new Date(Date.parse(START) + seconds * 1000);
+}
+
+Deno.test("a status for people says what runs, since when, from which digest", () => {
+  const text = formatStatus({
+    ...base,
+    containers: [
+      {
+        id: "web",
+        state: "running, starting a new release",
+        instances: [
+          {
+            pid: 101,
+            image: "127.0.0.1/web:1",
+            digest: fakeDigest("a"),
+            since: after(60).toISOString(),
+            state: "running",
+          },
+          {
+            pid: undefined,
+            image: "127.0.0.1/web:1",
+            digest: fakeDigest("b"),
+            since: undefined,
+            state: "starting",
+          },
+        ],
+        failures: 0,
+        lastError: undefined,
+      },
+      {
+        id: "db",
+        state: "waiting to retry",
+        instances: [],
+        failures: 3,
+        lastError: { at: after(3590).toISOString(), message: "Cannot pull: denied" },
+      },
+    ],
+  }, after(3600));
+  assert.deepEqual(text.split("\n"), [
+    "frontloader 1.2.3, pid 7, up 1 h 0 min",
+    "configuration /etc/x.json, applied 1 h 0 min ago",
+    "web: running, starting a new release",
+    `  running, pid 101, up 59 min 0 s: 127.0.0.1/web:1 ${fakeDigest("a")}`,
+    `  starting: 127.0.0.1/web:1 ${fakeDigest("b")}`,
+    "db: waiting to retry, 3 failures in a row",
+    "  last error, 10 s ago: Cannot pull: denied",
+  ]);
+});
+
+Deno.test("a status for people says why a configuration is not in force", () => {
+  const { configuration } = base;
+  const text = formatStatus({
+    ...base,
+    configuration: { ...configuration, appliedAt: undefined, lastError: "no such file" },
+  }, after(0));
+  assert.deepEqual(text.split("\n"), [
+    "frontloader 1.2.3, pid 7, up 0 s",
+    "configuration /etc/x.json, not applied yet",
+    "  not in force: no such file",
+  ]);
+});
+
+Deno.test("an error in a status stays in its place, and commands no terminal", () => {
+  const text = formatStatus({
+    ...base,
+    containers: [{
+      id: "web",
+      state: "idle",
+      instances: [],
+      failures: 1,
+      lastError: { at: START, message: 'Cannot run "\x1b[2J":\nweb: running\r' },
+    }],
+  }, after(0));
+  assert.deepEqual(text.split("\n").slice(3), [
+    '  last error, 0 s ago: Cannot run "\\u001b[2J":',
+    "    web: running\\r",
+  ]);
+});
+
+Deno.test("a status that has been through JSON looks the same", () => {
+  const { configuration } = base;
+  const status: SupervisorStatus = {
+    ...base,
+    configuration: { ...configuration, appliedAt: undefined },
+    containers: [{ id: "a", state: "idle", instances: [], failures: 0, lastError: undefined }],
+  };
+  assert.equal(
+    formatStatus(JSON.parse(JSON.stringify(status)), after(1)),
+    formatStatus(status, after(1)),
+  );
+});
+
+for (
+  const [seconds, text] of [
+    [0, "0 s"],
+    [0.999, "0 s"],
+    [59, "59 s"],
+    [60, "1 min 0 s"],
+    [3599, "59 min 59 s"],
+    [3600, "1 h 0 min"],
+    [86399, "23 h 59 min"],
+    [86400, "1 d 0 h"],
+    [86400 * 400 + 3599, "400 d 0 h"],
+    [-5, "0 s"],
+  ] as const
+) {
+  Deno.test(`an age of ${seconds} s is shown as ${text}`, () => {
+    assert.match(formatStatus(base, after(seconds)), new RegExp(`up ${text}\n`));
+  });
+}

@@ -1,0 +1,155 @@
+import type { ExitStatus } from "../../ffi/process.ts";
+import type { ContainerSettings } from "../../src/config/settings.ts";
+import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
+import type { OutputStream } from "../../src/container/launcher.ts";
+import type { Release } from "../../src/container/lifecycle.ts";
+import type { PulledImage } from "../../src/image/pull_image.ts";
+import type { Digest } from "../../src/registry/digest.ts";
+import { containerSettings } from "./container_settings.ts";
+
+/** A digest that is easy to tell from others. */
+export function fakeDigest(letter: string): Digest {
+  return `sha256:${letter.repeat(64)}`;
+}
+
+/** What a pull brings: an image with one layer, both named by a letter. */
+export function fakeImage(letter: string): PulledImage {
+  return {
+    reference: containerSettings().image,
+    digest: fakeDigest(letter),
+    layers: [`layer-${letter}`],
+    config: { env: [], entrypoint: ["/bin/server"], cmd: [], workingDir: "", user: "" },
+  } as unknown as PulledImage;
+}
+
+/** A request of a driver, to be answered by the test. */
+export class FakeCall<T> {
+  readonly settings: ContainerSettings;
+  readonly signal: AbortSignal;
+  readonly #answer = Promise.withResolvers<T>();
+
+  constructor(settings: ContainerSettings, signal: AbortSignal) {
+    this.settings = settings;
+    this.signal = signal;
+  }
+
+  get answer(): Promise<T> {
+    return this.#answer.promise;
+  }
+
+  succeed(result: T): void {
+    this.#answer.resolve(result);
+  }
+
+  fail(error: unknown): void {
+    this.#answer.reject(error);
+  }
+}
+
+/** An instance that runs until the test ends it. */
+export class FakeInstance implements RunningInstance {
+  readonly pid: number;
+  /** How often it got TERM. */
+  terms = 0;
+  readonly #ended = Promise.withResolvers<ExitStatus>();
+
+  constructor(pid: number) {
+    this.pid = pid;
+  }
+
+  get ended(): Promise<ExitStatus> {
+    return this.#ended.promise;
+  }
+
+  terminate(): void {
+    this.terms++;
+  }
+
+  /** Ends it. */
+  end(code = 0): void {
+    this.#ended.resolve({ kind: "exited", code });
+  }
+
+  /** Ends it in a way that leaves how it ended unknown, or something of it behind. */
+  fail(error: unknown): void {
+    this.#ended.reject(error);
+  }
+}
+
+/** A launch, to be answered by the test. */
+export class FakeLaunch {
+  readonly release: Release;
+  readonly onLine: (line: string, stream: OutputStream) => void;
+  readonly #answer = Promise.withResolvers<RunningInstance>();
+
+  constructor(release: Release, onLine: FakeLaunch["onLine"]) {
+    this.release = release;
+    this.onLine = onLine;
+  }
+
+  get answer(): Promise<RunningInstance> {
+    return this.#answer.promise;
+  }
+
+  succeed(pid: number): FakeInstance {
+    const instance = new FakeInstance(pid);
+    this.#answer.resolve(instance);
+    return instance;
+  }
+
+  fail(error: unknown): void {
+    this.#answer.reject(error);
+  }
+}
+
+/** Services that note what drivers ask of them and do nothing by themselves. */
+export class FakeContainers implements DriverServices {
+  readonly pulls: FakeCall<PulledImage>[] = [];
+  readonly checks: FakeCall<Digest>[] = [];
+  readonly launches: FakeLaunch[] = [];
+  /** How often a change was announced. */
+  changes = 0;
+
+  pull = (settings: ContainerSettings, signal: AbortSignal): Promise<PulledImage> => {
+    const call = new FakeCall<PulledImage>(settings, signal);
+    this.pulls.push(call);
+    return call.answer;
+  };
+
+  resolveDigest = (settings: ContainerSettings, signal: AbortSignal): Promise<Digest> => {
+    const call = new FakeCall<Digest>(settings, signal);
+    this.checks.push(call);
+    return call.answer;
+  };
+
+  launch = (release: Release, onLine: FakeLaunch["onLine"]): Promise<RunningInstance> => {
+    const launch = new FakeLaunch(release, onLine);
+    this.launches.push(launch);
+    return launch.answer;
+  };
+
+  onChange = (): void => {
+    this.changes++;
+  };
+
+  /** The newest pull. */
+  get lastPull(): FakeCall<PulledImage> {
+    return last(this.pulls, "pull");
+  }
+
+  /** The newest look at the registry. */
+  get lastCheck(): FakeCall<Digest> {
+    return last(this.checks, "check");
+  }
+
+  /** The newest launch. */
+  get lastLaunch(): FakeLaunch {
+    return last(this.launches, "launch");
+  }
+}
+
+function last<T>(list: readonly T[], what: string): T {
+  const item = list.at(-1);
+  if (item === undefined) throw new Error(`Cannot answer a ${what}: nobody asked for one`);
+  return item;
+}
