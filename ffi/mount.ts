@@ -114,11 +114,21 @@ export function cloneMount(path: string): number {
   const OPEN_TREE_CLONE = 1;
   const OPEN_TREE_CLOEXEC = 0o2000000;
   const fd = Number(
-    libc().open_tree(BigInt(SYS.open_tree), AT_FDCWD, cString(path), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC),
+    libc().open_tree(
+      BigInt(SYS.open_tree),
+      AT_FDCWD,
+      cString(path),
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC,
+    ),
   );
   if (fd >= 0) return fd;
   const code = errno();
-  throw new SyscallError({ syscall: "open_tree", action: `copy the mount "${path}"`, path, errno: code });
+  throw new SyscallError({
+    syscall: "open_tree",
+    action: `copy the mount "${path}"`,
+    path,
+    errno: code,
+  });
 }
 
 /**

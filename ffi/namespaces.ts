@@ -21,8 +21,9 @@ const libc = lazyLibc({
   syscall: { parameters: ["i64", "buffer", "buffer"], result: "i64" },
 });
 
-/** Namespace flags (linux/sched.h). */
+/** Namespace flags, and the one for root and current directory (linux/sched.h). */
 export const CloneFlag = {
+  FS: 0x00000200,
   NEWNS: 0x00020000,
   NEWUTS: 0x04000000,
   NEWIPC: 0x08000000,
@@ -48,7 +49,8 @@ export function unshare(flags: number): void {
 }
 
 /**
- * Moves the main thread into an existing namespace.
+ * Moves the main thread into an existing namespace. For a mount namespace it must not share its current directory with other
+ * threads: unshare {@linkcode CloneFlag.FS} right before, since threads that were started in the meantime share it again.
  *
  * @param fd an open `/proc/PID/ns/…`
  * @param flag the one {@linkcode CloneFlag} it must be of

@@ -48,6 +48,7 @@ export async function pull(args: readonly string[]): Promise<number> {
     source: "frontloader",
   });
   const copy = cloneMount(root);
+  unshare(CloneFlag.FS);
   setns(machine, CloneFlag.NEWNS);
   attachMount(copy, target);
   close(copy);

@@ -79,8 +79,8 @@ async function openUrl(start: URL | null, request: Request): Promise<Body> {
   let url = withoutUserInfo(start);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     // Credentials are for the server that was named, not for one that it points to.
-    const isStart = authorization !== undefined && url.origin === start.origin;
-    const headers = isStart ? { authorization } : undefined;
+    const isNamed = authorization !== undefined && url.origin === start.origin;
+    const headers = isNamed ? { authorization } : undefined;
     const response = await request(url, { redirect: "manual", headers });
     if (response.ok && response.body !== null) return response.body;
     await response.body?.cancel();
