@@ -51,12 +51,16 @@ async function main(args: readonly string[]): Promise<number> {
 try {
   Deno.exit(await main(Deno.args));
 } catch (error) {
+  if (isUsageError(error)) {
+    console.error(`frontloader: ${error.message}`);
+    Deno.exit(2);
+  }
   for (const line of errorChain(error)) console.error(`frontloader: ${line}`);
-  Deno.exit(isUsageError(error) ? 2 : 1);
+  Deno.exit(1);
 }
 
 /** Ours, or what `node:util` says of options that it does not know. */
-function isUsageError(error: unknown): boolean {
+function isUsageError(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const code = "code" in error ? String(error.code) : "";
   return error.name === "UsageError" || code.startsWith("ERR_PARSE_ARGS");

@@ -4,13 +4,14 @@ import { CloneFlag, setns, unshare } from "../../ffi/namespaces.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { pullInChild } from "../image/pull_process.ts";
 import { mountOverlay } from "../image/root_fs.ts";
+import { dockerCredentials } from "../registry/docker_config.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
-import { runDirectoryPath } from "../system/run_directory.ts";
 import { pullProgress, standardError } from "./pull_progress.ts";
 import { UsageError } from "./usage_error.ts";
 
 /**
- * `frontloader pull IMAGE DIR`: pulls an image and mounts its read-only root file system on a directory.
+ * `frontloader pull IMAGE DIR`: pulls an image and mounts its read-only root file system on a directory. For a private image
+ * it uses what `docker login` has stored.
  *
  * Layers go into a tmpfs that only the overlay refers to in the end, so that unmounting DIR gives everything back; and
  * until then it is mounted in a private mount namespace, so that nothing is left behind however this process ends.
@@ -23,21 +24,23 @@ export async function pull(args: readonly string[]): Promise<number> {
     throw new UsageError("pull takes an image and a directory: frontloader pull IMAGE DIR");
   }
   const reference = parseReference(image);
-  const target = Deno.realPathSync(directory);
+  const credentials = dockerCredentials(reference.origin, Deno.env.toObject());
+  const target = mountPoint(directory);
   const machine = openForReading("/proc/self/ns/mnt");
-  const place = `${runDirectoryPath()}/pull`;
-  Deno.mkdirSync(place, { recursive: true, mode: 0o700 });
 
-  // From here on the main thread is in a mount namespace of its own, and so is the child that it starts.
+  // From here on the main thread is in a mount namespace of its own, and so is the child that it starts. In there DIR is
+  // the place for the layers as well, which spares a directory that could be left behind.
   unshare(CloneFlag.NEWNS);
   mount({ source: "none", target: "/", flags: MountFlag.REC | MountFlag.PRIVATE });
-  mount({ source: "frontloader", target: place, fstype: "tmpfs", data: "mode=0700,size=75%" });
-  const [store, root] = [`${place}/store`, `${place}/root`];
+  mount({ source: "frontloader", target, fstype: "tmpfs", data: "mode=0700,size=75%" });
+  const [store, root] = [`${target}/store`, `${target}/root`];
   Deno.mkdirSync(store);
   Deno.mkdirSync(root);
 
   const progress = pullProgress(formatReference(reference), standardError());
-  const pulled = await pullInChild({ reference, store }, { onProgress: progress.update })
+  const pulled = await pullInChild({ reference, credentials, store }, {
+    onProgress: progress.update,
+  })
     .finally(progress.end);
 
   const layers = LayerStore.open(store);
@@ -55,4 +58,14 @@ export async function pull(args: readonly string[]): Promise<number> {
   close(machine);
   console.log(`${formatReference(reference)} ${pulled.digest} is mounted on ${target}`);
   return 0;
+}
+
+/** The directory's absolute path, since the current directory may be another one by the time it is needed. */
+function mountPoint(directory: string): string {
+  try {
+    if (Deno.statSync(directory).isDirectory) return Deno.realPathSync(directory);
+  } catch (error) {
+    throw new Error(`Cannot mount an image on "${directory}"`, { cause: error });
+  }
+  throw new Error(`Cannot mount an image on "${directory}": it is no directory`);
 }

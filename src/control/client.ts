@@ -45,7 +45,8 @@ export class ControlClient implements Disposable {
     } catch (error) {
       throw new Error(
         `Cannot reach Frontloader at "${this.#path}": is it running, and are you root?`,
-        { cause: error },
+        // "fetch failed" alone says nothing.
+        { cause: error instanceof Error ? error.cause ?? error : error },
       );
     }
     const body = await response.json();

@@ -73,7 +73,12 @@ class LayersPull {
     for (const index of layers.keys()) {
       options.onProgress(index, this.#missing.includes(index) ? "waiting" : "present", 0);
     }
-    for (const index of this.#missing) this.#unpacked.set(index, Promise.withResolvers());
+    for (const index of this.#missing) {
+      const unpacked = Promise.withResolvers<Unsettled>();
+      // After a failure nobody awaits what the other layers come to.
+      unpacked.promise.catch(() => {});
+      this.#unpacked.set(index, unpacked);
+    }
   }
 
   async run(): Promise<void> {

@@ -150,7 +150,7 @@ class Settlement {
   }
 
   #makeOpaque(path: ByteString): void {
-    const below = this.#shows(path) ? this.#lower.get(path) : undefined;
+    const below = this.#shows(path) && !this.#replaces(path) ? this.#lower.get(path) : undefined;
     if (below?.status.type === "directory") this.#ensure(path).opaque = true;
     this.#directories.trim();
   }
@@ -287,9 +287,20 @@ class Settlement {
   #reaches(path: ByteString): boolean {
     if (this.#lower.get(path) === undefined) return false;
     for (let [at] = splitPath(path); at !== ""; [at] = splitPath(at)) {
-      if (this.#whiteouts.has(at) || this.#opaques.has(at)) return false;
+      if (this.#whiteouts.has(at) || this.#opaques.has(at) || this.#replaces(at)) return false;
     }
     return true;
+  }
+
+  /**
+   * True if the layer has something there that is no directory. Where that takes the place of a directory umoci writes whiteouts of what
+   * was in the directory, too.
+   */
+  #replaces(path: ByteString): boolean {
+    if (this.#directories.get(path) !== undefined) return false;
+    const [directory, name] = splitPath(path);
+    const parent = this.#directories.get(directory);
+    return parent !== undefined && this.#exists(parent, name);
   }
 }
 

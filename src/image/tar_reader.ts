@@ -106,9 +106,11 @@ export class TarReader {
   /**
    * Says that there are no more bytes.
    *
-   * @throws {TarError} if the archive is cut short. The blocks of zeros at its end may be missing
+   * @throws {TarError} if the archive is cut short. Its end may be missing: the blocks of zeros, and the padding of the last file, which
+   * umoci leaves out
    */
   end(): void {
+    if (this.#state === "contents" && this.#left === 0) this.#onEnd();
     const complete = this.#state === "rest" || (this.#state === "header" && this.#held === 0 &&
       this.#pax === undefined && this.#longName === undefined && this.#longLink === undefined);
     if (!complete) throw new TarError("unexpected end of the archive");
