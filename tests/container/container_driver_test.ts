@@ -340,6 +340,7 @@ Deno.test("another check interval counts at once", async () => {
   using bench = new Bench();
   await bench.run();
   bench.configure({}, 10);
+  assert.equal(bench.time.pending, 1, "the old one is called off");
   await bench.time.advance(10_000);
   assert.equal(bench.containers.checks.length, 1);
 });
@@ -562,6 +563,17 @@ Deno.test("removal during back-off calls it off", async () => {
   assert.equal(bench.time.pending, 0);
 });
 
+Deno.test("removal within the stop delay ends both instances and calls off the delay", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopDelay: 30 });
+  bench.configure({ stopDelay: 30, uid: 1 });
+  await bench.pulled("a");
+  const young = await bench.started();
+  bench.remove();
+  assert.deepEqual([old.terms, young.terms], [1, 1]);
+  assert.equal(bench.time.pending, 0);
+});
+
 Deno.test("a container that was disabled for a while is gone only when its new instance is", async () => {
   using bench = new Bench();
   bench.configure({ disabled: true });
@@ -573,6 +585,19 @@ Deno.test("a container that was disabled for a while is gone only when its new i
   assert.equal(await isSettled(gone, bench.time), false);
   await bench.end(instance);
   assert.equal(await isSettled(gone, bench.time), true);
+
+  await bench.run();
+  assert.equal(await isSettled(bench.driver.gone, bench.time), false, "the next one");
+});
+
+Deno.test("all who wait for a container to be gone hear of it", async () => {
+  using bench = new Bench();
+  const instance = await bench.run();
+  const waiting = [bench.driver.gone, bench.driver.gone];
+  bench.remove();
+  waiting.push(bench.driver.gone);
+  await bench.end(instance);
+  for (const gone of waiting) assert.equal(await isSettled(gone, bench.time), true);
 });
 
 Deno.test("a container that is wanted again while it leaves is brought up anew beside it", async () => {
@@ -597,17 +622,17 @@ Deno.test("the layers of all that runs, leaves or is being launched are in use",
   bench.configure();
   assert.deepEqual(layers(), []);
   await bench.pulled("a");
-  assert.deepEqual(layers(), ["layer-a"]);
+  assert.deepEqual(layers(), [fakeDigest("a")]);
   const first = await bench.started();
   bench.configure({ uid: 1 });
   await bench.pulled("b");
-  assert.deepEqual(layers(), ["layer-a", "layer-b"]);
+  assert.deepEqual(layers(), [fakeDigest("a"), fakeDigest("b")]);
   const second = await bench.started();
-  assert.deepEqual(layers(), ["layer-a", "layer-b"]);
+  assert.deepEqual(layers(), [fakeDigest("a"), fakeDigest("b")]);
   await bench.end(first);
-  assert.deepEqual(layers(), ["layer-b"]);
+  assert.deepEqual(layers(), [fakeDigest("b")]);
   await bench.end(second);
-  assert.deepEqual(layers(), ["layer-b"], "it is to be started again from them");
+  assert.deepEqual(layers(), [fakeDigest("b")], "it is to be started again from them");
   bench.remove();
   assert.deepEqual(layers(), []);
 });

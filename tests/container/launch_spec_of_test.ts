@@ -3,7 +3,6 @@ import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { launchSpecOf } from "../../src/container/launch_spec_of.ts";
 import type { ImageConfig } from "../../src/image/manifest.ts";
-import type { PulledImage } from "../../src/image/pull_image.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import { fakeImage } from "../support/fake_containers.ts";
 
@@ -13,7 +12,7 @@ function specOf(
   settings: Partial<ContainerSettings>,
   config: Partial<ImageConfig> = {},
 ): LaunchSpec {
-  const image: PulledImage = fakeImage("a");
+  const image = fakeImage("a");
   return launchSpecOf({
     settings: containerSettings({ hostname: "web", ...settings }),
     image: { ...image, config: { ...image.config, entrypoint: [], cmd: ["/server"], ...config } },

@@ -144,6 +144,12 @@ const rows: readonly Row[] = [
     effects: ["start 2 a"],
   },
   {
+    name: "a container that was started again runs",
+    story: [...running, "exits1", "restart", "started2"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
     name: "crashes are counted",
     story: [...running, "exits1", "restart", "started2", "exits2"],
     state: "waiting/none/",
@@ -370,6 +376,12 @@ const rows: readonly Row[] = [
     story: [...running, "remove", "configure", "pulledA"],
     state: "none/starting/1",
     effects: ["start 2 a"],
+  },
+  {
+    name: "a start that was called off does not take over from the one that is wanted",
+    story: ["configure", "pulledA", "remove", "configure", "pulledA", "started1"],
+    state: "none/starting/1",
+    effects: [],
   },
   {
     name: "a digest means nothing to a removed container",

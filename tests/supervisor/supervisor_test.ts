@@ -154,6 +154,11 @@ Deno.test("a reload that is asked for while the configuration is being read read
   await Promise.all([first, second, third]);
   assert.equal(bench.reads, 3, "once for both");
   assert.deepEqual(bench.states, ["a: pulling"]);
+
+  const fourth = bench.supervisor.reload();
+  const fifth = bench.supervisor.reload();
+  await Promise.all([fourth, fifth]);
+  assert.equal(bench.reads, 5);
 });
 
 Deno.test("a bad configuration is said once, and the last good one stays", async () => {
@@ -225,6 +230,21 @@ Deno.test("the back-off of a bad configuration is never longer than the reload i
   assert.equal(bench.reads, 5);
 });
 
+Deno.test("a configuration that is good again has a clean record", async () => {
+  using bench = new Bench();
+  await bench.reload(new Error("bad"));
+  await bench.time.advance(1000 + 2000);
+  assert.equal(bench.reads, 3);
+  await bench.reload(settings({}));
+  await bench.time.advance(RELOAD_INTERVAL * 1000 - 1);
+  assert.equal(bench.reads, 4);
+  bench.configuration = new Error("bad");
+  await bench.time.advance(1);
+  assert.equal(bench.reads, 5);
+  await bench.time.advance(1000);
+  assert.equal(bench.reads, 6);
+});
+
 // Containers
 
 Deno.test("containers are added, removed, changed, and left alone", async () => {
@@ -257,6 +277,12 @@ Deno.test("containers are added, removed, changed, and left alone", async () => 
 
   await bench.end(goes);
   assert.deepEqual(bench.states.map((state) => state.split(":")[0]), ["stays", "changes", "comes"]);
+  assert.deepEqual(bench.log.lines("supervisor:"), [
+    "info    supervisor: Container goes is new in the configuration",
+    "info    supervisor: Container changes is new in the configuration",
+    "info    supervisor: Container goes was removed from the configuration",
+    "info    supervisor: Container comes is new in the configuration",
+  ]);
 });
 
 Deno.test("the order of the containers is no change", async () => {
@@ -331,14 +357,18 @@ Deno.test("layers are swept once after a group of changes, with all that is in u
   const b = await bench.up("b");
   assert.deepEqual(bench.sweeps, []);
   await bench.time.advance(1000);
-  assert.deepEqual(bench.sweeps, [["layer-a", "layer-b"]]);
+  assert.deepEqual(bench.sweeps, [[fakeDigest("a"), fakeDigest("b")]]);
 
   await bench.reload(settings({ a: {} }));
   await bench.time.advance(1000);
-  assert.deepEqual(bench.sweeps.at(-1), ["layer-a", "layer-b"], "b leaves, and runs until then");
+  assert.deepEqual(
+    bench.sweeps.at(-1),
+    [fakeDigest("a"), fakeDigest("b")],
+    "b leaves, and runs until then",
+  );
   await bench.end(b);
   await bench.time.advance(1000);
-  assert.deepEqual(bench.sweeps.at(-1), ["layer-a"]);
+  assert.deepEqual(bench.sweeps.at(-1), [fakeDigest("a")]);
 });
 
 Deno.test("layers that cannot be swept are said, and tried again after the next change", async () => {

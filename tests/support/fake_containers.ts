@@ -3,6 +3,7 @@ import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
 import type { OutputStream } from "../../src/container/launcher.ts";
 import type { Release } from "../../src/container/lifecycle.ts";
+import { parseChainId } from "../../src/image/chain_id.ts";
 import type { PulledImage } from "../../src/image/pull_image.ts";
 import type { Digest } from "../../src/registry/digest.ts";
 import { containerSettings } from "./container_settings.ts";
@@ -12,14 +13,14 @@ export function fakeDigest(letter: string): Digest {
   return `sha256:${letter.repeat(64)}`;
 }
 
-/** What a pull brings: an image with one layer, both named by a letter. */
+/** What a pull brings: an image with one layer, both with the same digest for simplicity. */
 export function fakeImage(letter: string): PulledImage {
   return {
     reference: containerSettings().image,
     digest: fakeDigest(letter),
-    layers: [`layer-${letter}`],
+    layers: [parseChainId(fakeDigest(letter))],
     config: { env: [], entrypoint: ["/bin/server"], cmd: [], workingDir: "", user: "" },
-  } as unknown as PulledImage;
+  };
 }
 
 /** A request of a driver, to be answered by the test. */
