@@ -2,6 +2,7 @@
  * Frontloader's one entry point. Each face is loaded when it is called for, so that the short-lived ones start fast.
  */
 import { errorChain } from "./log/error_chain.ts";
+import { escapeControls } from "./log/escape_controls.ts";
 
 const USAGE =
   `frontloader keeps containers running and upgrades them by itself from a docker registry.
@@ -55,7 +56,7 @@ try {
     console.error(`frontloader: ${error.message}`);
     Deno.exit(2);
   }
-  for (const line of errorChain(error)) console.error(`frontloader: ${line}`);
+  for (const line of errorChain(error)) console.error(`frontloader: ${escapeControls(line)}`);
   Deno.exit(1);
 }
 

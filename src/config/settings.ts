@@ -67,13 +67,13 @@ export interface MetaSettings {
 
 /**
  * True if an instance that was started from `a` does for `b` as well, so that nothing has to be replaced. What only
- * says how an image is had, and whether the container is to run at all, makes no difference.
+ * says how an image is had, how instances take turns, and whether the container is to run at all, makes no difference.
  */
 export function sameContainer(a: ContainerSettings, b: ContainerSettings): boolean {
   return isDeepStrictEqual(instanceOf(a), instanceOf(b));
 }
 
 function instanceOf(settings: ContainerSettings): Partial<ContainerSettings> {
-  const { credentials: _, disabled: __, ...instance } = settings;
+  const { credentials: _, disabled: __, stopDelay: ___, ...instance } = settings;
   return instance;
 }

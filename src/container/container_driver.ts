@@ -273,7 +273,7 @@ export class ContainerDriver {
       (error) => {
         if (this.#pull !== abort) return this.#services.onChange();
         this.#pull = undefined;
-        this.#report(`Cannot pull ${image}`, error);
+        this.#report(error);
         this.#dispatch({ type: "pullFailed" });
       },
     );
@@ -296,7 +296,7 @@ export class ContainerDriver {
       });
     } catch (error) {
       this.#instances.delete(number);
-      this.#report(`Cannot start instance ${number}`, error);
+      this.#report(new Error(`Cannot start instance ${number}`, { cause: error }));
       this.#dispatch({ type: "startFailed", instance: number });
       return;
     }
@@ -385,8 +385,8 @@ export class ContainerDriver {
     }
   }
 
-  #report(what: string, error: unknown): void {
-    const text = [what, ...errorChain(error)].join(": ");
+  #report(error: unknown): void {
+    const text = errorChain(error).join(": ");
     this.#noteError(text);
     this.#logger.error("{text}", { text });
   }

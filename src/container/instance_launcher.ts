@@ -1,10 +1,14 @@
+import { getLogger } from "@logtape/logtape";
 import { Signal } from "../../ffi/process.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import { errorChain } from "../log/error_chain.ts";
 import type { RunningInstance } from "./container_driver.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
 import { type OutputStream, Stage } from "./launcher.ts";
 import type { Release } from "./lifecycle.ts";
+
+const logger = getLogger(["frontloader", "launcher"]);
 
 /** What instances need of the machine. */
 export interface InstancePlace {
@@ -37,31 +41,34 @@ export async function launchInstance(
   const suffix = makeDirectory(place.instancesDirectory);
   const directory = `${place.instancesDirectory}/${suffix}`;
   const rootFs = ROOT_FS_PREFIX + suffix;
-  let stage: Stage | undefined;
+  await using undo = new AsyncDisposableStack();
+  undo.defer(() => Deno.remove(directory, { recursive: true }));
+  undo.defer(() => unmountRootFs(rootFs));
+  // Before the rest, since it takes longest: its runtime starts while the rest is being prepared.
+  const stage = undo.use(new Stage(onLine));
+  Deno.mkdirSync(rootFs, { mode: 0o700 });
+  mountOverlay({
+    layersDirectory: place.layersDirectory,
+    layers: release.image.layers.map((chainId) => place.layerName(chainId)),
+    target: rootFs,
+    writable: directory,
+    source: place.mountSource,
+  });
+  const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }));
+  // It runs: nothing is undone from here on, whatever happens.
+  undo.move();
   try {
-    // First, since it takes longest: the runtime of the stage starts while the rest is being prepared.
-    stage = new Stage(onLine);
-    Deno.mkdirSync(rootFs, { mode: 0o700 });
-    mountOverlay({
-      layersDirectory: place.layersDirectory,
-      layers: release.image.layers.map((chainId) => place.layerName(chainId)),
-      target: rootFs,
-      writable: directory,
-      source: place.mountSource,
-    });
-    const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }));
-    return {
-      pid: container.pid,
-      ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
-      terminate: () => container.signal(Signal.TERM),
-    };
-  } catch (error) {
-    await stage?.[Symbol.asyncDispose]();
-    await Deno.remove(directory, { recursive: true });
-    throw error;
-  } finally {
     unmountRootFs(rootFs);
+  } catch (error) {
+    logger.error("A root file system stays mounted until Frontloader ends: {reason}", {
+      reason: errorChain(error).join(": "),
+    });
   }
+  return {
+    pid: container.pid,
+    ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
+    terminate: () => container.signal(Signal.TERM),
+  };
 }
 
 const SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

@@ -6,6 +6,7 @@
  * *upgrade* brings the next one (the first one, too). They meet where an upgrade has started: it takes over serving, and
  * what served before leaves.
  */
+import { isDeepStrictEqual } from "node:util";
 import { type ContainerSettings, sameContainer } from "../config/settings.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import type { Digest } from "../registry/digest.ts";
@@ -208,9 +209,11 @@ function retire(state: ContainerState): Transition {
 function configure(state: ContainerState, settings: ContainerSettings): Transition {
   const before = state.wanted;
   const next: ContainerState = { ...state, wanted: settings };
-  // Also true where only the credentials differ: they are for the next pull, and no reason to replace what runs.
-  if (before !== undefined && sameContainer(before, settings)) return unchanged(next);
-  return pull(next, 0);
+  if (before === undefined || !sameContainer(before, settings)) return pull(next, 0);
+  // Other credentials are no reason to replace what runs, but may be what a pull that failed has been waiting for.
+  const hasOtherCredentials = !isDeepStrictEqual(before.credentials, settings.credentials);
+  if (state.upgrade.tag === "waiting" && hasOtherCredentials) return pull(next, 0);
+  return unchanged(next);
 }
 
 /** Begins (or begins anew) to pull; whatever upgrade was under way is dropped. */

@@ -1,3 +1,4 @@
+import { formatReference } from "../registry/reference.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import type { PulledImage, PullProgress } from "./pull_image.ts";
@@ -50,9 +51,10 @@ export async function pullInChild(
   const [result] = results;
   if (result === undefined) {
     const how = killedBy === null ? `exit status ${code}` : `signal ${killedBy}`;
-    throw new Error(
-      `The pull process ended without a result: ${how}${said && `: ${said.trim().slice(-1000)}`}`,
-    );
+    const why = `the pull process ended without a result: ${how}${
+      said && `: ${said.trim().slice(-1000)}`
+    }`;
+    throw new Error(`Cannot pull ${formatReference(request.reference)}: ${why}`);
   }
   if ("failed" in result) throw errorOf(result.failed);
   return result.pulled;

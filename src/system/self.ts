@@ -22,6 +22,9 @@ const PASSED_ON = [
   "SSL_CERT_DIR",
   "DENO_TLS_CA_STORE",
   "DENO_CERT",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "NO_PROXY",
 ];
 
 /**

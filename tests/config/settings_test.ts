@@ -43,7 +43,7 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
   ["the groups differ", '"groups": [1]', '"groups": [2]', false],
   ["it has no capabilities now", "", '"capabilities": []', false],
   ["the host name differs", '"hostname": "a"', '"hostname": "b"', false],
-  ["the delay differs", "", '"stopDelay": 1', false],
+  ["only the stop delay differs", "", '"stopDelay": 1', true],
   ["the id differs", '"id": "a"', '"id": "b"', false],
 ];
 

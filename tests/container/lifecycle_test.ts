@@ -258,6 +258,24 @@ const rows: readonly Row[] = [
     effects: [],
   },
   {
+    name: "other credentials do not wait for the back-off of a pull that failed",
+    story: ["configure", "pullFails", "configureAgain"],
+    state: "none/pulling/",
+    effects: ["cancelRetryPull", "pull"],
+  },
+  {
+    name: "the same settings leave the back-off of a pull that failed alone",
+    story: ["configure", "pullFails", "configure"],
+    state: "none/waiting/",
+    effects: [],
+  },
+  {
+    name: "another stop delay alone does not replace what runs",
+    story: [...running, "configureWithDelay"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
     name: "other settings replace what runs",
     story: [...running, "configureOtherwise"],
     state: "running/pulling/",
