@@ -16,6 +16,9 @@ export interface LayerFacts {
 /** An OCI image layout on this machine. */
 export interface ImageLayout {
   readonly directory: string;
+  /** Of the base image. */
+  readonly digests: ImageDigests;
+  /** Of the base image. */
   readonly layers: readonly LayerFacts[];
 }
 
@@ -25,8 +28,14 @@ export interface ImageDigests {
   readonly layers: readonly string[];
 }
 
-/** The base image, of large layers. */
+/** Tag, in the layout, of the base image, of large layers. */
 export const BASE_TAG = "base";
+
+/** Repository, in the registry, of the application: a small layer on top of the base image. */
+export const APPLICATION = "bench/application";
+
+/** The application's command. Its output is its version. */
+export const PRINT_VERSION = "cat /srv/version";
 
 const SUITE = "bookworm";
 
@@ -34,7 +43,7 @@ const SUITE = "bookworm";
 const PACKAGES = [["git", "ruby"], ["nodejs"]];
 
 /** The size of the layer that differs from version to version of the application. */
-const APPLICATION_BYTES = 100_000;
+export const APPLICATION_BYTES = 100_000;
 
 /**
  * Gives the layout with the base image, in a directory that may be written to.
@@ -59,8 +68,8 @@ export async function imageLayout(
   }
   const directory = `${work}/layout`;
   await run("cp", ["-r", kept, directory]);
-  const { layers } = await imageDigests(directory, BASE_TAG);
-  return { directory, layers: await Promise.all(layers.map(describeLayer)) };
+  const digests = await imageDigests(directory, BASE_TAG);
+  return { directory, digests, layers: await Promise.all(digests.layers.map(describeLayer)) };
 
   async function describeLayer(digest: string, index: number): Promise<LayerFacts> {
     const blob = blobPath(directory, digest);
@@ -105,9 +114,6 @@ export async function addVersion(directory: string, version: string): Promise<Im
   return await imageDigests(directory, version);
 }
 
-/** The command whose output is the version that {@linkcode addVersion} was given. */
-export const PRINT_VERSION = "cat /srv/version";
-
 async function makeLayout(work: string): Promise<string> {
   const [layout, bundle] = [`${work}/layout`, `${work}/bundle`];
   const [image, root] = [`${layout}:${BASE_TAG}`, `${bundle}/rootfs`];
@@ -127,7 +133,12 @@ async function makeLayout(work: string): Promise<string> {
 
   async function repack(history: string): Promise<void> {
     // What image builders commonly leave out; the lists of packages are needed until the last layer.
-    await run("sh", ["-c", 'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb', "-", root]);
+    await run("sh", [
+      "-c",
+      'rm -rf "$1"/var/cache/apt/*.bin "$1"/var/cache/apt/archives/*.deb',
+      "-",
+      root,
+    ]);
     await run("umoci", [
       "repack",
       "--refresh-bundle",

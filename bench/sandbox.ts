@@ -58,13 +58,13 @@ export async function cover(
   { keep = [] }: { readonly keep?: readonly string[] } = {},
 ): Promise<void> {
   const above = "/mnt";
-  await run("mount", ["-t", "tmpfs", "-o", "mode=0755", "frontloader-bench", above]);
+  await run("mount", ["--no-mtab", "-t", "tmpfs", "-o", "mode=0755", "frontloader-bench", above]);
   for (const path of keep.filter((path) => path.startsWith(`${directory}/`))) {
     const place = above + path.slice(directory.length);
     await Deno.mkdir(place, { recursive: true });
-    await run("mount", ["--rbind", path, place]);
+    await run("mount", ["--no-mtab", "--rbind", path, place]);
   }
-  await run("mount", ["--move", above, directory]);
+  await run("mount", ["--no-mtab", "--move", above, directory]);
 }
 
 /** What a directory that is covered must not hide: this tree, and the runtime with its cache. */

@@ -39,14 +39,12 @@ export function selfCommand(args: readonly string[]): SelfCommand {
 
 function runtimeArguments(): string[] {
   if (Deno.build.standalone) return [];
-  return ["run", "--quiet", "--allow-all", "--no-prompt", "--cached-only", mainModule()];
-}
-
-function mainModule(): string {
-  // Bundled, this file has become part of the program that was started.
+  const run = ["run", "--quiet", "--allow-all", "--no-prompt", "--cached-only"];
+  // Bundled, this file has become part of the program that was started, and everything is in there: a deno.json that
+  // happens to lie in the current directory is not ours.
   return import.meta.url.endsWith("/src/system/self.ts")
-    ? new URL("../main.ts", import.meta.url).href
-    : Deno.mainModule;
+    ? [...run, new URL("../main.ts", import.meta.url).href]
+    : [...run, "--no-config", "--no-lock", Deno.mainModule];
 }
 
 function selfEnvironment(): Record<string, string> {

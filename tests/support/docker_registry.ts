@@ -76,7 +76,9 @@ export async function startDockerRegistry(
     };
   } catch (error) {
     await stop();
-    throw new Error(`Cannot start docker-registry; its log:\n${lines.join("\n")}`, { cause: error });
+    throw new Error(`Cannot start docker-registry; its log:\n${lines.join("\n")}`, {
+      cause: error,
+    });
   }
 }
 

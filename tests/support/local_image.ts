@@ -85,16 +85,33 @@ export function loadImage(
   registry: RegistryServer,
   { repository, tag }: { readonly repository: string; readonly tag: string },
 ): Digest {
-  const blob = ({ digest }: Descriptor) =>
-    Deno.readFileSync(`${image.layout}/blobs/${digest.replace(":", "/")}`);
+  const { bytes, mediaType, config, layers } = readManifest(image);
+  for (const descriptor of [config, ...layers]) {
+    registry.addBlob(readBlob(image, descriptor), descriptor.mediaType);
+  }
+  return registry.putManifest(repository, tag, bytes, mediaType);
+}
+
+/** The manifest of an image. */
+export interface LocalManifest {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
+
+/** Reads the manifest of an image. */
+export function readManifest(image: LocalImage): LocalManifest {
   const index = JSON.parse(Deno.readTextFileSync(`${image.layout}/index.json`));
   const entry = index.manifests.find((one: { annotations?: Record<string, string> }) =>
     one.annotations?.["org.opencontainers.image.ref.name"] === image.tag
   );
-  const bytes = blob(entry);
-  const manifest = JSON.parse(new TextDecoder().decode(bytes));
-  for (const descriptor of [manifest.config, ...manifest.layers]) {
-    registry.addBlob(blob(descriptor), descriptor.mediaType);
-  }
-  return registry.putManifest(repository, tag, bytes, entry.mediaType);
+  const bytes = readBlob(image, entry);
+  const { config, layers } = JSON.parse(new TextDecoder().decode(bytes));
+  return { bytes, mediaType: entry.mediaType, config, layers };
+}
+
+/** Reads a blob of an image. */
+export function readBlob(image: LocalImage, { digest }: Descriptor): Uint8Array {
+  return Deno.readFileSync(`${image.layout}/blobs/${digest.replace(":", "/")}`);
 }

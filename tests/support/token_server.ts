@@ -129,7 +129,8 @@ function signToken(
     access,
   };
   const encoder = new TextEncoder();
-  const encode = (bytes: Uint8Array) => bytes.toBase64({ alphabet: "base64url", omitPadding: true });
+  const encode = (bytes: Uint8Array) =>
+    bytes.toBase64({ alphabet: "base64url", omitPadding: true });
   const text = [header, claims].map((part) => encode(encoder.encode(JSON.stringify(part)))).join(
     ".",
   );
