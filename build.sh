@@ -15,7 +15,7 @@ usage: ./build.sh COMMAND
   test      every test: unit tests in their sandbox, system tests as root; ends with "N passed, N failed"
   ok        format, lint, type check and unit tests: what to run before a commit
   bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
-  bundle    the program as one script for the deno binary: dist/frontloader.js
+  bundle    the program as one script for the deno binary: dist/main.js
 EOF
 }
 
@@ -114,7 +114,7 @@ run_tests() {
 
 bundle() {
   need_deno
-  mkdir -p dist
+  rm -rf dist
   deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
 }
 
@@ -130,7 +130,7 @@ case "${1:-}" in
   bench)
     need_root bench
     need_runtime
-    need_packages docker-registry skopeo umoci containerd podman debootstrap isal curl
+    need_packages docker-registry skopeo umoci containerd podman debootstrap isal curl time
     bundle
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;

@@ -57,7 +57,7 @@ export async function imageLayout(
   const recipe = [SUITE, ...PACKAGES.flat(), Deno.build.arch].join("-");
   const kept = `${cache}/${recipe}`;
   if (!await exists(kept)) {
-    console.log(`making the image once, for ${kept.slice(kept.indexOf(".cache"))}`);
+    console.log("making the image; it is kept for the next time");
     const made = await makeLayout(`${work}/image`);
     await Deno.mkdir(cache, { recursive: true });
     // Renamed when it is complete: an interrupted copy is never taken for it.
