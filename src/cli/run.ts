@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { getLogger } from "@logtape/logtape";
 import { findInitProgram } from "../container/init_program.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
+import { StagePool } from "../container/stage_pool.ts";
 import { loadPrimary } from "../config/load_primary.ts";
 import { primaryLocation } from "../config/primary_location.ts";
 import { serveControl } from "../control/server.ts";
@@ -31,10 +32,15 @@ export async function run(args: readonly string[]): Promise<number> {
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store);
+  const stages = new StagePool();
   const supervisor = new Supervisor({
     loadSettings: () => loadPrimary(source),
     containers: {
-      pull: (settings, signal) => images.pull(settings, signal),
+      pull(settings, signal) {
+        // What is pulled is started: the runtime of the stage starts in the meantime.
+        stages.prepare();
+        return images.pull(settings, signal);
+      },
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
       launch: (release, onLine) =>
         launchInstance(release, {
@@ -42,6 +48,7 @@ export async function run(args: readonly string[]): Promise<number> {
           layerName: (chainId) => store.name(chainId),
           instancesDirectory: directory.instances,
           init,
+          stages,
           mountSource: directory.mountSource,
         }, onLine),
     },
@@ -69,6 +76,7 @@ export async function run(args: readonly string[]): Promise<number> {
     signal,
   });
   await supervisor.stop();
+  await stages[Symbol.asyncDispose]();
   await control.shutdown();
   directory.close();
   logger.info("Stopped");

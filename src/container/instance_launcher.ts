@@ -5,8 +5,9 @@ import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts
 import { errorChain } from "../log/error_chain.ts";
 import type { RunningInstance } from "./container_driver.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
-import { type OutputStream, Stage } from "./launcher.ts";
+import type { OutputStream } from "./launcher.ts";
 import type { Release } from "./lifecycle.ts";
+import type { StagePool } from "./stage_pool.ts";
 
 const logger = getLogger(["frontloader", "launcher"]);
 
@@ -20,6 +21,8 @@ export interface InstancePlace {
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
+  /** Where stage processes come from. */
+  readonly stages: StagePool;
   /** Shown as the source of root file systems in the kernel's list of mounts. */
   readonly mountSource: string;
 }
@@ -44,8 +47,8 @@ export async function launchInstance(
   await using undo = new AsyncDisposableStack();
   undo.defer(() => Deno.remove(directory, { recursive: true }));
   undo.defer(() => unmountRootFs(rootFs));
-  // Before the rest, since it takes longest: its runtime starts while the rest is being prepared.
-  const stage = undo.use(new Stage(onLine));
+  // Before the rest, since it takes longest: its runtime may have to start first.
+  const stage = undo.use(place.stages.take());
   Deno.mkdirSync(rootFs, { mode: 0o700 });
   mountOverlay({
     layersDirectory: place.layersDirectory,
@@ -54,7 +57,7 @@ export async function launchInstance(
     writable: directory,
     source: place.mountSource,
   });
-  const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }));
+  const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }), onLine);
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
   try {

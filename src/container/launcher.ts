@@ -47,15 +47,19 @@ export class Stage {
   readonly #ended: Promise<ExitStatus>;
   readonly #lateOutput = new AbortController();
   #state: "waiting" | "used" = "waiting";
+  /** What a stage says before it is used: why it broke. */
+  readonly #earlyLines: [string, OutputStream][] = [];
+  #onLine = (line: string, stream: OutputStream): void => {
+    this.#earlyLines.push([line, stream]);
+  };
   #hasEnded = false;
 
   /**
    * Starts a stage process.
    *
-   * @param onLine called with each line that the container, or the stage itself, puts out
    * @throws {SyscallError} if it cannot be started
    */
-  constructor(onLine: (line: string, stream: OutputStream) => void) {
+  constructor() {
     const pipes: Pipe[] = [];
     try {
       for (let i = 0; i < 4; i++) pipes.push(pipe());
@@ -70,8 +74,8 @@ export class Stage {
       this.#spec = spec.writeEnd;
       this.#status = readPipeText(status.readEnd);
       this.#ended = this.#awaitEnd([
-        readLines(stdout.readEnd, (line) => onLine(line, "stdout"), this.#lateOutput.signal),
-        readLines(stderr.readEnd, (line) => onLine(line, "stderr"), this.#lateOutput.signal),
+        readLines(stdout.readEnd, (line) => this.#onLine(line, "stdout"), this.#lateOutput.signal),
+        readLines(stderr.readEnd, (line) => this.#onLine(line, "stderr"), this.#lateOutput.signal),
       ]);
     } catch (error) {
       for (const { readEnd, writeEnd } of pipes) {
@@ -82,14 +86,25 @@ export class Stage {
     }
   }
 
+  /** True while it runs and has not been used. */
+  get isWaiting(): boolean {
+    return this.#state === "waiting" && !this.#hasEnded;
+  }
+
   /**
    * Turns the stage into a container.
    *
+   * @param onLine called with each line that the container, or the stage itself, puts out
    * @returns once the container's program runs
    * @throws {Error} if it does not come to that; the stage is gone then
    */
-  async launch(spec: LaunchSpec): Promise<RunningContainer> {
+  async launch(
+    spec: LaunchSpec,
+    onLine: (line: string, stream: OutputStream) => void,
+  ): Promise<RunningContainer> {
     this.#use();
+    this.#onLine = onLine;
+    for (const [line, stream] of this.#earlyLines.splice(0)) onLine(line, stream);
     const timeout = setTimeout(() => this.#signal(Signal.KILL), LAUNCH_TIMEOUT_MS);
     try {
       // The stage may end without reading: that shows in its status.

@@ -68,7 +68,7 @@ export class BusyboxRoot implements Disposable {
     Deno.mkdirSync(writable);
     Deno.mkdirSync(rootFs);
     const output = { stdout: [] as string[], stderr: [] as string[] };
-    const stage = new Stage((line, stream) => output[stream].push(line));
+    const stage = new Stage();
     try {
       mountOverlay({
         layersDirectory: `${this.directory}/layers`,
@@ -77,7 +77,9 @@ export class BusyboxRoot implements Disposable {
         writable,
         source: "frontloader-test",
       });
-      const container = await stage.launch({ ...spec, rootFs });
+      const container = await stage.launch({ ...spec, rootFs }, (line, stream) => {
+        output[stream].push(line);
+      });
       await onStarted(container.pid, output.stdout);
       return { ...output, status: await container.ended };
     } finally {

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { kill, Signal } from "../../ffi/process.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { capabilityMask } from "../../src/container/stage/credentials.ts";
+import { StagePool } from "../../src/container/stage_pool.ts";
 import { BusyboxRoot } from "../support/busybox_root.ts";
 import { eventually } from "../support/frontloader.ts";
+import { childrenOf } from "../support/process_facts.ts";
 
 /** Runs a script in a container of its own and returns its standard output. */
 async function outputOf(
@@ -372,4 +374,27 @@ Deno.test("output without a line end is not lost, and neither is a burst before 
   assert.equal(lines.length, 2001);
   assert.equal(lines.at(-1), "last");
   assert.equal(lines[1999], "line 1999");
+});
+
+Deno.test("a stage that is prepared is the one that is launched, and a dead one is not", async () => {
+  await using pool = new StagePool();
+  pool.prepare();
+  pool.prepare();
+  const [first, ...others] = childrenOf(Deno.pid);
+  assert(first !== undefined && others.length === 0, "one stage is enough");
+  kill(first.pid, Signal.KILL);
+  await eventually("the stage is gone", () => childrenOf(Deno.pid).length === 0 || undefined);
+  await using stage = pool.take();
+  assert(stage.isWaiting);
+  const [second] = childrenOf(Deno.pid);
+  assert.notEqual(second?.pid, first.pid);
+});
+
+Deno.test("a stage that is not needed ends by itself when it is disposed of", async () => {
+  {
+    await using pool = new StagePool();
+    pool.prepare();
+    assert.equal(childrenOf(Deno.pid).length, 1);
+  }
+  assert.deepEqual(childrenOf(Deno.pid), []);
 });
