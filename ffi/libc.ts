@@ -17,13 +17,25 @@ export function lazyLibc<S extends Deno.ForeignLibraryInterface>(
   symbols: S,
 ): () => Deno.StaticForeignLibraryInterface<S> {
   let opened: Deno.StaticForeignLibraryInterface<S> | undefined;
-  return () => {
+  const open = () => {
     if (opened === undefined) {
       errnoCell ??= mapErrno();
       opened = Deno.dlopen(LIBC, symbols).symbols;
     }
     return opened;
   };
+  declared.push(open);
+  return open;
+}
+
+const declared: (() => unknown)[] = [];
+
+/**
+ * Opens the symbols of every module that has been imported so far. Opening takes some milliseconds in all: a process that
+ * is about to wait can do it before, instead of after.
+ */
+export function openDeclaredSymbols(): void {
+  for (const open of declared) open();
 }
 
 let errnoCell: Int32Array | undefined;

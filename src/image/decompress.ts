@@ -1,6 +1,7 @@
 import { type Digest, parseDigest } from "../registry/digest.ts";
 import { type Compression, detectCompression, MAGIC_LENGTH } from "./compression.ts";
 import { DecodeWorker } from "./decode_worker.ts";
+import { ChunkReader } from "./chunk_reader.ts";
 import { type Decoding, LocalDecoding } from "./decoding.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
@@ -54,24 +55,24 @@ export async function decompress(
   source: ReadableStream<Uint8Array>,
   options: DecompressOptions,
 ): Promise<Digest> {
-  const reader = source.getReader();
+  const reader = new ChunkReader(source);
   let decoding: Decoding | undefined;
   let worker: DecodeWorker | undefined;
   try {
-    const start = await readStart(reader);
+    const start = await reader.readAtLeast(MAGIC_LENGTH);
     const compression = detectCompression(start, options.mediaType);
     const frames = compression === "zstd" ? new ZstdFrames() : undefined;
     if (isWorthAThread(compression, options)) {
       worker = options.workers.acquire();
       // While the next bytes are awaited, which may take long, an error must not wait for them.
-      decoding = worker.start(compression, options.onData, (reason) => cancel(reader, reason));
+      decoding = worker.start(compression, options.onData, (reason) => reader.cancel(reason));
     } else {
       decoding = new LocalDecoding(compression, options.onData);
     }
     for (let chunk: Uint8Array | undefined = start; chunk !== undefined;) {
       frames?.push(chunk);
       await decoding.write(chunk);
-      chunk = (await reader.read()).value;
+      chunk = await reader.read();
     }
     const sha256 = await decoding.end();
     frames?.end();
@@ -79,7 +80,7 @@ export async function decompress(
     return parseDigest(`sha256:${sha256}`);
   } catch (error) {
     decoding?.abort(error);
-    cancel(reader, error);
+    reader.cancel(error);
     throw error;
   }
 }
@@ -89,21 +90,4 @@ function isWorthAThread(
   { size }: DecompressOptions,
 ): compression is "gzip" | "zstd" {
   return compression !== "none" && size > WORTH_A_THREAD;
-}
-
-/** The first chunks, joined, so that they have enough bytes to tell the format; fewer only if there are no more. */
-async function readStart(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array> {
-  let start = new Uint8Array(0);
-  while (start.length < MAGIC_LENGTH) {
-    const { value } = await reader.read();
-    if (value === undefined) break;
-    if (start.length === 0) start = value as Uint8Array<ArrayBuffer>;
-    else start = new Uint8Array([...start, ...value]);
-  }
-  return start;
-}
-
-function cancel(reader: ReadableStreamDefaultReader<Uint8Array>, reason: unknown): void {
-  // If the stream has failed this says so once more.
-  reader.cancel(reason).catch(() => {});
 }

@@ -12,6 +12,7 @@ import {
   sealedMemfd,
   writeFully,
 } from "../../../ffi/descriptors.ts";
+import { openDeclaredSymbols } from "../../../ffi/libc.ts";
 import { mount, MountFlag, umount, UmountFlag } from "../../../ffi/mount.ts";
 import {
   CloneFlag,
@@ -37,6 +38,7 @@ const encoder = new TextEncoder();
  */
 export function runStage(): number {
   try {
+    openDeclaredSymbols();
     const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
     // The supervisor closes the pipe unwritten when the launch was called off.
     if (text === "") return 0;
