@@ -68,7 +68,7 @@ need_deno() {
 need_runtime() {
   need_packages tini
   need_deno
-  deno install --quiet --frozen --entrypoint src/main.ts
+  deno install --quiet --frozen
 }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces and mounts"; }

@@ -23,8 +23,9 @@ const libc = lazyLibc({
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
 });
 
-function check(result: number | bigint, syscall: string, action: string): void {
-  if (result != 0) throw new SyscallError({ syscall, action, errno: errno() });
+/** `code` comes before the texts, so that errno is read before anything else is evaluated. */
+function check(result: number | bigint, code: number, syscall: string, action: string): void {
+  if (result != 0) throw new SyscallError({ syscall, action, errno: code });
 }
 
 /**
@@ -36,6 +37,7 @@ function check(result: number | bigint, syscall: string, action: string): void {
 export function setUid(uid: number): void {
   check(
     libc().setThreeIds(BigInt(SYS.setresuid), uid, uid, uid),
+    errno(),
     "setresuid",
     `set user id ${uid}`,
   );
@@ -49,6 +51,7 @@ export function setUid(uid: number): void {
 export function setGid(gid: number): void {
   check(
     libc().setThreeIds(BigInt(SYS.setresgid), gid, gid, gid),
+    errno(),
     "setresgid",
     `set group id ${gid}`,
   );
@@ -63,6 +66,7 @@ export function setGroups(gids: readonly number[]): void {
   const list = new Uint32Array(gids);
   check(
     libc().setGroups(BigInt(SYS.setgroups), BigInt(list.length), list),
+    errno(),
     "setgroups",
     `set groups ${gids.join(" ")}`,
   );
@@ -94,6 +98,7 @@ export function setCapabilities({ effective, permitted, inheritable }: Capabilit
   ]);
   check(
     libc().capset(BigInt(SYS.capset), header, data),
+    errno(),
     "capset",
     `set capabilities 0x${permitted.toString(16)}`,
   );
@@ -111,7 +116,7 @@ const PR_CAP_AMBIENT_CLEAR_ALL = 4n;
 
 function prctl(action: string, option: number, ...args: bigint[]): void {
   const [arg2 = 0n, arg3 = 0n] = args;
-  check(libc().prctl(option, arg2, arg3, 0n, 0n), "prctl", action);
+  check(libc().prctl(option, arg2, arg3, 0n, 0n), errno(), "prctl", action);
 }
 
 /**

@@ -61,6 +61,8 @@ const SIGSET_BYTES = 128;
 /** Largest signal number on Linux. */
 const LAST_SIGNAL = 64;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
+/** glibc 2.26 */
+const POSIX_SPAWN_SETSID = 0x80;
 
 /** What {@linkcode spawn} starts. */
 export interface SpawnOptions {
@@ -75,8 +77,9 @@ export interface SpawnOptions {
 }
 
 /**
- * Starts a program as a direct child of the main thread, with an empty signal mask. Unlike fork, posix_spawn is safe in
- * a process with threads.
+ * Starts a program as a direct child of the main thread, with an empty signal mask and in a session of its own: it must
+ * neither get the signals of this process's terminal nor be able to open it as /dev/tty, type into it (TIOCSTI) and so be
+ * the person at it (CVE-2017-5226). Unlike fork, posix_spawn is safe in a process with threads.
  *
  * @returns the child's pid
  * @throws {SyscallError} if it cannot be started
@@ -101,7 +104,7 @@ export function spawn({ path, argv, env, descriptors }: SpawnOptions): number {
       c.posix_spawn_file_actions_adddup2(actions, source, target);
     });
     c.posix_spawnattr_setsigmask(attributes, new Uint8Array(SIGSET_BYTES));
-    c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK);
+    c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
     const code = c.posix_spawn(
       pid,
       cString(path),

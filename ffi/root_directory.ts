@@ -52,7 +52,7 @@ export type NodeKind = "directory" | "file";
 /** Opens `path` of the whole system for use as a mount source: O_PATH, following symlinks. */
 export function openPath(path: string): number {
   const fd = libc().openat(AT_FDCWD, cString(path), O_PATH | O_CLOEXEC, 0);
-  if (fd < 0) fail("openat", `open "${path}"`, path, errno());
+  if (fd < 0) fail(errno(), "openat", `open "${path}"`, path);
   return fd;
 }
 
@@ -63,10 +63,11 @@ export function descriptorPath(fd: number): string {
 
 /** Makes the directory that `fd` refers to the current one. */
 export function changeDirectory(fd: number, describe: string): void {
-  if (libc().fchdir(fd) !== 0) fail("fchdir", `change to "${describe}"`, describe, errno());
+  if (libc().fchdir(fd) !== 0) fail(errno(), "fchdir", `change to "${describe}"`, describe);
 }
 
-function fail(syscall: string, action: string, path: string, code: number): never {
+/** `code` comes first, so that errno is read before anything else is evaluated. */
+function fail(code: number, syscall: string, action: string, path: string): never {
   throw new SyscallError({ syscall, action, path, errno: code });
 }
 
@@ -87,7 +88,7 @@ export class RootDirectory implements Disposable {
    */
   static open(path: string): RootDirectory {
     const fd = libc().openat(AT_FDCWD, cString(path), O_PATH | O_DIRECTORY | O_CLOEXEC, 0);
-    if (fd < 0) fail("openat", `open the root directory "${path}"`, path, errno());
+    if (fd < 0) fail(errno(), "openat", `open the root directory "${path}"`, path);
     return new RootDirectory(fd, path);
   }
 
@@ -128,10 +129,10 @@ export class RootDirectory implements Disposable {
       code = errno();
     }
     fail(
+      code,
       "openat",
       `open "/${name}" of the image as a directory that is no symlink`,
       `/${name}`,
-      code,
     );
   }
 
@@ -171,7 +172,7 @@ export class RootDirectory implements Disposable {
     const { parent, name } = this.#split(path);
     try {
       if (libc().symlinkat(cString(target), parent, cString(name)) !== 0) {
-        fail("symlinkat", `make the symlink "${path}"`, path, errno());
+        fail(errno(), "symlinkat", `make the symlink "${path}"`, path);
       }
     } finally {
       close(parent);
@@ -186,7 +187,7 @@ export class RootDirectory implements Disposable {
       if (
         libc().mknodat(parent, cString(name), S_IFCHR | 0o666, BigInt(major << 8 | minor)) !== 0
       ) {
-        fail("mknodat", `make the device "${path}"`, path, errno());
+        fail(errno(), "mknodat", `make the device "${path}"`, path);
       }
     } finally {
       close(parent);
@@ -207,7 +208,7 @@ export class RootDirectory implements Disposable {
       if (fd >= 0) return fd;
       const code = errno();
       // EAGAIN: a rename elsewhere raced with "..", which the kernel then cannot vouch for; openat2(2) says try again.
-      if (code !== Errno.EAGAIN) fail("openat2", `open "${path}" of the image`, path, code);
+      if (code !== Errno.EAGAIN) fail(code, "openat2", `open "${path}" of the image`, path);
     }
   }
 
@@ -219,7 +220,7 @@ export class RootDirectory implements Disposable {
   #mkdir(parent: number, name: string, path: string): void {
     if (libc().mkdirat(parent, cString(name), 0o755) === 0) return;
     const code = errno();
-    if (code !== Errno.EEXIST) fail("mkdirat", `make the directory "${path}"`, path, code);
+    if (code !== Errno.EEXIST) fail(code, "mkdirat", `make the directory "${path}"`, path);
   }
 
   /**
@@ -244,17 +245,17 @@ export class RootDirectory implements Disposable {
         if (fd < 0) {
           const code = errno();
           if (code !== Errno.ENOENT) {
-            fail("openat", `open "${path}" of the image at "${part}"`, path, code);
+            fail(code, "openat", `open "${path}" of the image at "${part}"`, path);
           }
           if (todo.length === 0 && kind === "file") {
             if (c.mknodat(here, name, S_IFREG | 0o644, 0n) !== 0) {
-              fail("mknodat", `make the file "${path}"`, path, errno());
+              fail(errno(), "mknodat", `make the file "${path}"`, path);
             }
             return;
           }
           this.#mkdir(here, part, path);
           fd = c.openat(here, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-          if (fd < 0) fail("openat", `open "${path}" of the image at "${part}"`, path, errno());
+          if (fd < 0) fail(errno(), "openat", `open "${path}" of the image at "${part}"`, path);
         }
         const target = readSymlink(fd);
         if (target === undefined) {
@@ -263,7 +264,7 @@ export class RootDirectory implements Disposable {
         }
         close(fd);
         if (++symlinks > MAX_SYMLINKS) {
-          fail("openat", `open "${path}" of the image`, path, Errno.ELOOP);
+          fail(Errno.ELOOP, "openat", `open "${path}" of the image`, path);
         }
         if (target.startsWith("/")) { while (way.length > 0) close(way.pop()!); }
         todo.unshift(...target.split("/").filter((part) => part !== "" && part !== "."));
@@ -285,5 +286,5 @@ function readSymlink(fd: number): string | undefined {
   // What readlinkat(2) says of an empty path to something that is no symlink.
   const notSymlink: ErrnoName[] = ["ENOENT", "EINVAL"];
   if (notSymlink.some((name) => Errno[name] === code)) return undefined;
-  return fail("readlinkat", "read a symlink of the image", descriptorPath(fd), code);
+  return fail(code, "readlinkat", "read a symlink of the image", descriptorPath(fd));
 }

@@ -55,6 +55,16 @@ export async function run(args: readonly string[]): Promise<number> {
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source: source.description, version: VERSION });
 
+  // A mistake in the background must not take down everything that runs, and the machine where this is its init.
+  for (const type of ["error", "unhandledrejection"] as const) {
+    globalThis.addEventListener(type, (event) => {
+      event.preventDefault();
+      const error = "reason" in event ? event.reason : event.error;
+      const reason = error instanceof Error ? error.stack : error;
+      logger.error("Unexpected, please report it: {reason}", { reason });
+    });
+  }
+
   const stop = Promise.withResolvers<Deno.Signal>();
   const onHangup = () => {
     logger.info("Reading the configuration again, as SIGHUP asks");
@@ -77,7 +87,8 @@ export async function run(args: readonly string[]): Promise<number> {
   });
   await supervisor.stop();
   await stages[Symbol.asyncDispose]();
-  await control.shutdown();
+  // Answers take a moment; a client that does not take its own must not hold up the end.
+  await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
   directory.close();
   logger.info("Stopped");
   await flushLog();

@@ -5,6 +5,7 @@ import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import { describeExit, waitForChild } from "./children.ts";
+import { passesSignals } from "./init_readiness.ts";
 import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
 import { readPipe, readPipeText, writePipe } from "./pipes.ts";
 
@@ -113,6 +114,7 @@ export class Stage {
         writePipe(this.#spec, JSON.stringify(spec)),
       ]);
       if (status === STAGE_READY) {
+        await this.#untilSignalsPass();
         return { pid: this.#pid, ended: this.#ended, signal: (signal) => this.#signal(signal) };
       }
       const ended = await this.#ended;
@@ -139,6 +141,12 @@ export class Stage {
     await Promise.all(output);
     clearTimeout(timer);
     return status;
+  }
+
+  async #untilSignalsPass(): Promise<void> {
+    while (!this.#hasEnded && !passesSignals(this.#pid)) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
   }
 
   #signal(signal: number): void {

@@ -11,6 +11,15 @@ export interface Controlled {
   update(id: string | undefined): Promise<Record<string, string> | undefined>;
 }
 
+/** The control socket's end of a running Frontloader. */
+export interface ControlServer {
+  /** Closes the socket, and resolves once all requests so far are answered. */
+  shutdown(): Promise<void>;
+}
+
+/** So long after it broke the control socket is opened again. */
+const REOPEN_MS = 5_000;
+
 /**
  * Answers `frontloader status` and `frontloader update` on a unix socket that only root can open. It speaks HTTP, so that
  * `curl --unix-socket` does as a client too: `GET /status`, `POST /update` and `POST /update/ID`.
@@ -18,7 +27,33 @@ export interface Controlled {
  * @param path of the socket; what is there already is in the way (the run directory's lock vouches that it is unused)
  * @returns the server; shut it down when done
  */
-export function serveControl(path: string, controlled: Controlled): Deno.HttpServer {
+export function serveControl(path: string, controlled: Controlled): ControlServer {
+  let server = listen(path, controlled);
+  let wanted = true;
+  // Deno gives up a server that cannot accept a connection, as when this process has run out of descriptors.
+  const reopen = async (error: unknown): Promise<void> => {
+    logger.error("The control socket broke, and is opened again: {reason}", {
+      reason: errorChain(error).join(": "),
+    });
+    await new Promise((resolve) => setTimeout(resolve, REOPEN_MS));
+    if (!wanted) return;
+    try {
+      server = listen(path, controlled);
+    } catch (error) {
+      return reopen(error);
+    }
+    return server.finished.catch(reopen);
+  };
+  server.finished.catch(reopen);
+  return {
+    shutdown() {
+      wanted = false;
+      return server.shutdown();
+    },
+  };
+}
+
+function listen(path: string, controlled: Controlled): Deno.HttpServer {
   // The socket must not be open to others even for the moment between its creation and a chmod.
   const before = umask(0o177);
   try {

@@ -87,7 +87,8 @@ function runWorker(
       const count = available();
       if (count === 0) break;
       let from = read & (input.length - 1);
-      const to = Math.min(from + count, input.length);
+      // A small part of the input at a time, so that its room is free again while there is more to do.
+      const to = Math.min(from + count, from + input.length / 8, input.length);
       read = (read + to - from) | 0;
       for (let isFull = true; isFull || from < to;) {
         waitUntil(() => ((filled - Atomics.load(control, words.released)) | 0) < slots.length);

@@ -1,13 +1,13 @@
 import { digestHex } from "../registry/digest.ts";
 import type { ChainId } from "./chain_id.ts";
 
-/** A layer that is being unpacked. */
+/** A layer that is being unpacked: it ends with one call of either method. */
 export interface StagedLayer {
   /** The directory to unpack it into. */
   readonly path: string;
   /** Makes it visible under its ChainID, all at once. If somebody else has been faster theirs stays, which is the same. */
   commit(chainId: ChainId): void;
-  /** Removes it, if it has not been committed. */
+  /** Removes it instead. */
   discard(): void;
 }
 
@@ -87,8 +87,7 @@ export class LayerStore {
 
   /** Makes a place to unpack a layer in. */
   stage(): StagedLayer {
-    const path = `${this.#staging}/${ownerName(Deno.pid)}.${crypto.randomUUID()}`;
-    Deno.mkdirSync(path, { mode: 0o700 });
+    const { path, lock } = this.#makeStaging();
     return {
       path,
       commit: (chainId) => {
@@ -98,8 +97,12 @@ export class LayerStore {
           if (!this.has(chainId)) throw error;
           this.#discard(path);
         }
+        lock.close();
       },
-      discard: () => this.#discard(path),
+      discard: () => {
+        this.#discard(path);
+        lock.close();
+      },
     };
   }
 
@@ -126,10 +129,24 @@ export class LayerStore {
     await Promise.all(this.#deletions);
   }
 
+  /** Makes a directory that this process holds a lock on: when it ends, however it does, the lock is gone. */
+  #makeStaging(): { path: string; lock: Deno.FsFile } {
+    for (;;) {
+      const path = `${this.#staging}/${crypto.randomUUID()}`;
+      Deno.mkdirSync(path, { mode: 0o700 });
+      const lock = tryLock(path);
+      // Another process may have taken it for one that was left behind, until it was locked.
+      if (lock !== undefined && exists(path)) return { path, lock };
+      lock?.close();
+    }
+  }
+
   #clearStaging(): void {
     for (const name of names(this.#staging)) {
-      const owner = name.slice(0, name.lastIndexOf("."));
-      if (owner !== ownerName(Number.parseInt(owner))) this.#discard(`${this.#staging}/${name}`);
+      const path = `${this.#staging}/${name}`;
+      const lock = tryLock(path);
+      if (lock !== undefined) this.#discard(path);
+      lock?.close();
     }
   }
 
@@ -157,22 +174,16 @@ export class LayerStore {
   }
 }
 
-/**
- * What a process marks its own with: its pid, and when it started, as pids are used again (proc_pid_stat(5), field 22).
- *
- * @returns undefined if there is no such process
- */
-function ownerName(pid: number): string | undefined {
+/** Locks a directory, unless somebody else has or it is gone. */
+function tryLock(path: string): Deno.FsFile | undefined {
   try {
-    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    // The name in parentheses may have spaces and parentheses in it.
-    return `${pid}.${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+    const file = Deno.openSync(path);
+    if (file.tryLockSync(true)) return file;
+    file.close();
   } catch (error) {
-    const gone = error instanceof Deno.errors.NotFound || // or while it was being read:
-      (error instanceof Error && "code" in error && error.code === "ESRCH");
-    if (gone) return undefined;
-    throw error;
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
+  return undefined;
 }
 
 function names(directory: string): string[] {

@@ -38,8 +38,11 @@ export interface PullLayersOptions {
 /** How far a layer is: it is in the store already; waits; is being fetched and unpacked; waits for those below; is in the store now. */
 export type LayerPhase = "present" | "waiting" | "fetching" | "unpacked" | "done";
 
-/** As many are fetched at a time: enough to fill the network and the processors, few enough for a registry's patience. */
-const PARALLEL = 4;
+/**
+ * As many are fetched at a time: enough to fill the network and the processors, few enough for a registry's patience. Each
+ * has a thread of its own, which takes a while to start.
+ */
+const PARALLEL = Math.min(Math.max(navigator.hardwareConcurrency, 2), 4);
 
 /** A layer that has been unpacked, and is not in the store yet. */
 interface Unsettled {

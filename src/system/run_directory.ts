@@ -53,7 +53,8 @@ export class RunDirectory {
       throw new Error(`Cannot use "${path}": another Frontloader runs there`);
     }
     Deno.writeTextFileSync(lock, `${Deno.pid}\n`);
-    const directory = new RunDirectory(path);
+    // Absolute, since overlays are mounted with another current directory.
+    const directory = new RunDirectory(Deno.realPathSync(path));
     directory.#clear();
     Deno.mkdirSync(directory.store, { recursive: true, mode: 0o700 });
     mount({

@@ -18,7 +18,7 @@ import type { LaunchSpec } from "../launch_spec.ts";
  *
  * The order matters: the bounding set and the groups need capabilities that are gone later; leaving root clears the
  * permitted set unless it is kept, and the effective and ambient ones always; and the kernel forgets the parent-death
- * signal at every change of credentials, so it comes last.
+ * signal at every change of credentials, so it comes last (`stage.ts` says why it is KILL).
  *
  * @throws {SyscallError} EPERM for a capability that this machine does not give
  */
@@ -36,7 +36,7 @@ export function assumeCredentials({ uid, gid, groups, capabilities }: LaunchSpec
   setCapabilities({ effective: wanted, permitted: wanted, inheritable: ambient });
   setAmbientCapabilities(ambient);
   setNoNewPrivileges();
-  setParentDeathSignal(Signal.TERM);
+  setParentDeathSignal(Signal.KILL);
 }
 
 /** The set of these capabilities as a bit mask. */

@@ -57,8 +57,12 @@ export function mountKernelFileSystems(root: RootDirectory): void {
   }
 }
 
-/** Hides and write-protects parts of `/proc` and `/sys`. Comes last: it must cover what was mounted before. */
-export function maskKernelFileSystems(root: RootDirectory): void {
+/**
+ * Hides and write-protects parts of `/proc` and `/sys`. Comes last: it must cover what was mounted before.
+ *
+ * @param nullDevice path of what hides files: the container's own `/dev/null`, since root in there may change its mode
+ */
+export function maskKernelFileSystems(root: RootDirectory, nullDevice: string): void {
   for (const path of READ_ONLY_PATHS) {
     withPath(root, path, (target) => {
       mount({ source: target, target, flags: BIND | REC, describe: path });
@@ -86,7 +90,7 @@ export function maskKernelFileSystems(root: RootDirectory): void {
           describe: path,
         });
       } else {
-        mount({ source: "/dev/null", target, flags: BIND, describe: path });
+        mount({ source: nullDevice, target, flags: BIND, describe: path });
       }
     });
   }

@@ -4,6 +4,7 @@
  * It uses synchronous calls only: they act on the main thread, whose namespaces and credentials are being changed, and
  * asynchronous ones run on threads that are left behind. It ends in execve, which replaces the whole process.
  */
+import { setParentDeathSignal } from "../../../ffi/credentials.ts";
 import {
   changeOwner,
   close,
@@ -20,7 +21,7 @@ import {
   setHostname,
   unshare,
 } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom, exec, resetSignals, umask } from "../../../ffi/process.ts";
+import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, openPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { errorChain } from "../../log/error_chain.ts";
 import { type LaunchSpec, STAGE_READY, StageDescriptor } from "../launch_spec.ts";
@@ -39,6 +40,8 @@ const encoder = new TextEncoder();
 export function runStage(): number {
   try {
     openDeclaredSymbols();
+    // Until the container's init runs, nothing is lost when this ends at once.
+    setParentDeathSignal(Signal.KILL);
     const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
     // The supervisor closes the pipe unwritten when the launch was called off.
     if (text === "") return 0;
@@ -57,8 +60,6 @@ function becomeContainer(spec: LaunchSpec): never {
   umask(0);
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = sealedMemfd("init", Deno.readFileSync(spec.init));
-  // The spent pipe makes way: a container reads the end of its input at once.
-  replaceDescriptor(StageDescriptor.SPEC, "/dev/null");
 
   unshare(CloneFlag.NEWNS | CloneFlag.NEWUTS | CloneFlag.NEWIPC);
   // Nothing that is mounted from here on may show up on the machine.
@@ -68,18 +69,25 @@ function becomeContainer(spec: LaunchSpec): never {
   {
     using root = RootDirectory.open(spec.rootFs);
     root.enter();
-    mountKernelFileSystems(root);
-    mountDeviceDirectory(root);
+    // Before anything of the kernel's is in the tree: where the image has a symlink in a file's place, to
+    // /proc/sys/kernel/core_pattern say, this process would write to the machine itself.
     mountTemporaryDirectory(root);
     writeFiles(root, spec.files);
+    mountKernelFileSystems(root);
+    mountDeviceDirectory(root);
+    // The container's own: root in there may change its mode and owner, which must not be those of the machine's.
+    const nullDevice = root.open("/dev/null");
+    // The spent pipe makes way: a container reads the end of its input at once.
+    replaceDescriptor(StageDescriptor.SPEC, descriptorPath(nullDevice));
     bindMounts(root, spec);
-    maskKernelFileSystems(root);
+    maskKernelFileSystems(root, descriptorPath(nullDevice));
+    close(nullDevice);
     close(root.openOrMake(spec.cwd, "directory"));
     if (spec.readOnly) sealRoot();
   }
   enterRoot();
 
-  // fd 0 is /dev/null of the machine by now; 1 and 2 are pipes that the container may open again as /dev/stdout.
+  // fd 0 is /dev/null by now; 1 and 2 are pipes that the container may open again as /dev/stdout.
   changeOwner(StageDescriptor.STDOUT, spec.uid, spec.gid);
   changeOwner(StageDescriptor.STDERR, spec.uid, spec.gid);
   umask(0o022);
@@ -95,7 +103,9 @@ function becomeContainer(spec: LaunchSpec): never {
   exec({
     program: init,
     // -g: TERM goes to the whole process group, so that a shell as the command does not swallow it
-    argv: ["init", "-g", "--", program, ...spec.argv.slice(1)],
+    // -p: the init asks for TERM when the supervisor ends only once it blocks it. Before, the kernel would drop a TERM, as
+    // PID 1 has no handler for it (pid_namespaces(7)), and the container live on: until then it is KILL.
+    argv: ["init", "-g", "-p", "SIGTERM", "--", program, ...spec.argv.slice(1)],
     env: spec.env,
   });
 }
