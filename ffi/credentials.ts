@@ -19,6 +19,8 @@ const libc = lazyLibc({
   setGroups: { name: "syscall", parameters: ["i64", "usize", "buffer"], result: "i64" },
   /** long syscall(SYS_capset, cap_user_header_t header, const cap_user_data_t data); */
   capset: { name: "syscall", parameters: ["i64", "buffer", "buffer"], result: "i64" },
+  /** long syscall(SYS_keyctl, int operation, const char *name); */
+  keyctl: { name: "syscall", parameters: ["i64", "i32", "pointer"], result: "i64" },
   /** int prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5); */
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
 });
@@ -183,4 +185,19 @@ export function setNoNewPrivileges(): void {
  */
 export function setParentDeathSignal(signal: number): void {
   prctl(`set the parent-death signal ${signal}`, PR_SET_PDEATHSIG, BigInt(signal));
+}
+
+/**
+ * Gives this process a session keyring of its own, an empty one: it would have the machine's otherwise, and what is in there
+ * (keyctl(2), KEYCTL_JOIN_SESSION_KEYRING).
+ *
+ * @throws {SyscallError}
+ */
+export function joinNewSessionKeyring(): void {
+  const KEYCTL_JOIN_SESSION_KEYRING = 1;
+  if (libc().keyctl(BigInt(SYS.keyctl), KEYCTL_JOIN_SESSION_KEYRING, null) >= 0n) return;
+  const code = errno();
+  // A kernel without keyrings has nothing to keep apart.
+  if (code === Errno.ENOSYS) return;
+  throw new SyscallError({ syscall: "keyctl", action: "join a new session keyring", errno: code });
 }

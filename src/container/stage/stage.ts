@@ -4,7 +4,7 @@
  * It uses synchronous calls only: they act on the main thread, whose namespaces and credentials are being changed, and
  * asynchronous ones run on threads that are left behind. It ends in execve, which replaces the whole process.
  */
-import { setParentDeathSignal } from "../../../ffi/credentials.ts";
+import { joinNewSessionKeyring, setParentDeathSignal } from "../../../ffi/credentials.ts";
 import {
   changeOwner,
   close,
@@ -93,6 +93,7 @@ function becomeContainer(spec: LaunchSpec): never {
   umask(0o022);
   resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
+  joinNewSessionKeyring();
   assumeCredentials(spec);
   changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
