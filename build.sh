@@ -101,7 +101,7 @@ check() {
 run_tests() {
   need_root test
   need_runtime
-  need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils
+  need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
   check "lint" deno lint --quiet

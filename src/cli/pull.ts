@@ -62,10 +62,18 @@ export async function pull(args: readonly string[]): Promise<number> {
 
 /** The directory's absolute path, since the current directory may be another one by the time it is needed. */
 function mountPoint(directory: string): string {
+  let path: string | undefined;
   try {
-    if (Deno.statSync(directory).isDirectory) return Deno.realPathSync(directory);
+    if (Deno.statSync(directory).isDirectory) path = Deno.realPathSync(directory);
   } catch (error) {
     throw new Error(`Cannot mount an image on "${directory}"`, { cause: error });
   }
-  throw new Error(`Cannot mount an image on "${directory}": it is no directory`);
+  if (path === undefined) {
+    throw new Error(`Cannot mount an image on "${directory}": it is no directory`);
+  }
+  // Layers would go into it, and what is in there is what this program runs from.
+  if (path === "/") {
+    throw new Error(`Cannot mount an image on "/": everything else would be out of sight`);
+  }
+  return path;
 }

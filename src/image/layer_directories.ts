@@ -113,19 +113,20 @@ export class LayerDirectories {
 
   /** Closes directories if too many are open. */
   trim(): void {
-    if (this.#open.length > MAX_OPEN) this.#closeAll();
+    if (this.#open.length > MAX_OPEN) this.rest();
+  }
+
+  /** Closes all but the root, until one is needed again. */
+  rest(): void {
+    for (const directory of this.#open) this.#close(directory);
+    this.#open.length = 0;
   }
 
   /** Closes everything, the root too. */
   close(): void {
-    this.#closeAll();
+    this.rest();
     if (this.root.fd !== undefined) this.#fs.close(this.root.fd);
     this.root.fd = undefined;
-  }
-
-  #closeAll(): void {
-    for (const directory of this.#open) this.#close(directory);
-    this.#open.length = 0;
   }
 
   #close(directory: LayerDirectory): void {

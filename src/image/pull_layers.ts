@@ -145,6 +145,8 @@ class LayersPull {
       onData: (bytes) => archive.push(bytes),
     });
     archive.end();
+    // It may have to wait for all the layers below.
+    unpacker.directories.rest();
     if (actual !== diffId) {
       throw new Error(`its DiffID is ${actual}, the image's configuration says ${diffId}`);
     }

@@ -141,7 +141,6 @@ class Settlement {
     // What the layer has itself stays, whichever entry came first; of a directory only what the layer itself has in it.
     if (survivor !== undefined) survivor.opaque = true;
     else if (parent !== undefined && this.#exists(parent, name)) return;
-    else if (parent?.pendingLinks?.has(name)) return;
     else if (this.#reaches(path)) {
       const fd = this.#directories.descriptor(this.#ensure(directory));
       makeWhiteout(this.#fs, fd, name);

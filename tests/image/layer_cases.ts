@@ -273,6 +273,48 @@ export const LAYER_CASES: readonly LayerCase[] = [
     },
   },
   {
+    name:
+      "a hard link to a file of a lower layer that its own layer replaces by a link finds the link",
+    layers: [
+      tar(file("low", "low"), file("one", "old")),
+      tar(
+        dir("first"),
+        hardLink("one", "low"),
+        hardLink("two", "one"),
+        hardLink("z/three", "low"),
+        hardLink("first/four", "z/three"),
+        file("five", "old"),
+        hardLink("five", "low"),
+        hardLink("six", "five"),
+      ),
+    ],
+    expected: {
+      first: DIR,
+      z: IMPLIED,
+      ...Object.fromEntries(
+        ["low", "one", "two", "z/three", "first/four", "five", "six"].map((
+          name,
+        ) => [name, 'file 644 "low" x7']),
+      ),
+    },
+  },
+  {
+    name: "a hard link that is still to be made gives way to what comes later in its place",
+    layers: [
+      tar(file("low", "low"), dir("usr"), dir("usr/lib"), symlink("lib", "usr/lib")),
+      tar(hardLink("p", "low"), file("p/x"), hardLink("usr/lib/y", "low"), file("lib/y", "file")),
+    ],
+    expected: {
+      low: 'file 644 "low"',
+      usr: DIR,
+      "usr/lib": DIR,
+      "usr/lib/y": 'file 644 "file"',
+      lib: "symlink -> usr/lib",
+      p: IMPLIED,
+      "p/x": 'file 644 ""',
+    },
+  },
+  {
     name: "a hard link to what a layer in between hides is an error",
     layers: [tar(file("low")), tar(file(".wh.low")), tar(hardLink("x", "low"))],
     expected: /no layer has "low"/,
@@ -474,6 +516,21 @@ export const LAYER_CASES: readonly LayerCase[] = [
     expected: { a: 'file 644 ""', d: DIR, "d/y": 'file 644 ""' },
   },
   {
+    name: "what an opaque directory hides has no influence on the layers above",
+    layers: [
+      tar(dir("d"), dir("d/sub", { mode: 0o700 }), symlink("d/link", "sub"), file("d/a")),
+      tar(dir("d"), file("d/.wh..wh..opq")),
+      tar(file("d/sub/x"), file("d/link/y"), file("d/.wh.a")),
+    ],
+    expected: {
+      d: DIR,
+      "d/sub": IMPLIED,
+      "d/sub/x": 'file 644 ""',
+      "d/link": IMPLIED,
+      "d/link/y": 'file 644 ""',
+    },
+  },
+  {
     name: "what a layer removes a higher one can have again, in a directory of its own",
     layers: [
       tar(dir("d"), file("d/one"), file("f", "1")),
@@ -576,6 +633,46 @@ export const LAYER_CASES: readonly LayerCase[] = [
       out: "symlink -> ../../outside",
       outside: IMPLIED,
       "outside/z": 'file 644 ""',
+    },
+  },
+  {
+    name: "an absolute symlink begins at the root wherever it is, in this layer or below",
+    layers: [
+      tar(dir("d"), symlink("d/low", "/e"), symlink("d/up", "../../e")),
+      tar(file("d/low/x"), symlink("d/own", "/f"), file("d/own/y"), file("d/up/z")),
+    ],
+    expected: {
+      d: DIR,
+      "d/low": "symlink -> /e",
+      "d/own": "symlink -> /f",
+      "d/up": "symlink -> ../../e",
+      e: IMPLIED,
+      "e/x": 'file 644 ""',
+      "e/z": 'file 644 ""',
+      f: IMPLIED,
+      "f/y": 'file 644 ""',
+    },
+  },
+  {
+    name: "a symlink leads elsewhere once a directory on its way has been replaced",
+    layers: [tar(
+      dir("a"),
+      dir("a/sub"),
+      dir("b"),
+      dir("b/c"),
+      symlink("link", "a/sub/.."),
+      file("link/before"),
+      symlink("link/sub", "../b/c"),
+      file("link/behind"),
+    )],
+    expected: {
+      a: DIR,
+      "a/before": 'file 644 ""',
+      "a/sub": "symlink -> ../b/c",
+      b: DIR,
+      "b/behind": 'file 644 ""',
+      "b/c": DIR,
+      link: "symlink -> a/sub/..",
     },
   },
   {

@@ -27,6 +27,8 @@ export class MemoryFileSystem implements FileSystem {
   readonly directories = new Map<string, MemoryFile>();
   readonly #open = new Map<number, { file: MemoryFile; offset: number }>();
   #lastDescriptor = 2;
+  /** The most descriptors that were open at a time. */
+  peakDescriptors = 0;
   /** Bytes that all files together may have; writing more is ENOSPC. */
   space = Infinity;
 
@@ -199,6 +201,7 @@ export class MemoryFileSystem implements FileSystem {
 
   #descriptor(file: MemoryFile): number {
     this.#open.set(++this.#lastDescriptor, { file, offset: 0 });
+    this.peakDescriptors = Math.max(this.peakDescriptors, this.#open.size);
     return this.#lastDescriptor;
   }
 

@@ -120,6 +120,20 @@ Deno.test("the image for this platform is taken out of an index, whose digest is
   const pulled = await place.pull(image, { registry });
   assert.equal(pulled.digest, sha256(index));
   assert.deepEqual(asked, [image.reference, withDigest(image.reference, sha256(bytes))]);
+  const { mediaType: right } = image.manifest;
+  const lies: typeof registry = {
+    ...registry,
+    fetchManifest: async (reference, options) => {
+      const fetched = await registry.fetchManifest(reference, options);
+      return reference.digest === undefined
+        ? fetched
+        : { ...fetched, mediaType: right.replace("oci.image", "docker.distribution") };
+    },
+  };
+  await assert.rejects(
+    place.pull(image, { registry: lies }),
+    (error) => /the index says that it is/.test(messages(error)),
+  );
   // The configuration of what the index calls riscv64 says something else.
   await assert.rejects(
     place.pull(image, { registry, platform: riscv }),
@@ -163,6 +177,16 @@ Deno.test("a layer with another DiffID than the configuration says never becomes
   );
   assert.equal(place.store.has(chainIds(diff_ids)[1]!), false);
   assert.deepEqual(place.names("staging"), []);
+});
+
+Deno.test("an archive that is cut short is refused even if its digests are right", async () => {
+  using place = new Place();
+  const image = new MemoryImage([layer("a", "x".repeat(1000)).slice(0, 1600)]);
+  await assert.rejects(
+    place.pull(image),
+    (error) => /unexpected end of the archive/.test(messages(error)),
+  );
+  place.checkClean();
 });
 
 Deno.test("bytes behind the end of the archive count for the DiffID", async () => {

@@ -23,6 +23,7 @@ function unpack(
       const reader = new TarReader(layers[index]!);
       reader.push(archive);
       reader.end();
+      layers[index]!.directories.rest();
     });
     layers.forEach((layer, index) => {
       const lower = new LowerLayers(fs, paths.slice(0, index).reverse());
@@ -30,6 +31,7 @@ function unpack(
         settleLayer(fs, layer, lower);
       } finally {
         lower.close();
+        layer.close();
       }
     });
   } finally {
@@ -119,13 +121,24 @@ Deno.test("a full file system is an error that names the file", () => {
 });
 
 Deno.test("a layer with more directories than are kept open is unpacked all the same", () => {
-  const names = Array.from({ length: 500 }, (_, i) => `d${i}`);
+  const names = Array.from({ length: 1000 }, (_, i) => `d${i}`);
   const fs = new MemoryFileSystem();
   const found = unpack(fs, [tar(
     ...names.map((name): TarItem => ({ path: `${name}/sub`, type: "5" })),
     ...names.map((name): TarItem => ({ path: `${name}/sub/f`, data: name })),
   )]);
   for (const name of names) assert.equal(found[`${name}/sub/f`], `file 644 "${name}"`);
+  assert.ok(fs.peakDescriptors < 200);
+});
+
+Deno.test("many directories of many lower layers are looked at with few of them open", () => {
+  const names = Array.from({ length: 100 }, (_, i) => `d${i}`);
+  const lower = tar(...names.map((name): TarItem => ({ path: name, type: "5", mode: 0o700 })));
+  const implied = tar(...names.map((name): TarItem => ({ path: `${name}/f` })));
+  const fs = new MemoryFileSystem();
+  const found = unpack(fs, [...Array.from({ length: 10 }, () => lower), implied]);
+  for (const name of names) assert.equal(found[name], "directory 700");
+  assert.ok(fs.peakDescriptors < 500);
 });
 
 Deno.test("an entry is told apart from what is implied even if it comes late", () => {
