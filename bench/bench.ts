@@ -5,7 +5,7 @@
 import { fileURLToPath } from "node:url";
 import { run } from "./commands.ts";
 import { Containerd } from "./contestants/containerd.ts";
-import type { Puller, Runner } from "./contestants/contestant.ts";
+import type { Launcher, Puller, Runner } from "./contestants/contestant.ts";
 import { Floor } from "./contestants/floor.ts";
 import { Frontloader } from "./contestants/frontloader.ts";
 import { Podman } from "./contestants/podman.ts";
@@ -46,6 +46,8 @@ const skopeoUmoci = new SkopeoUmoci(registry.host, `${WORK}/skopeo`);
 const floor = new Floor(registry.host, `${WORK}/floor`, layout.digests.layers);
 const pullers: readonly Puller[] = [frontloader, containerd, podman, skopeoUmoci, floor];
 const runners: readonly Runner[] = [frontloader, containerd, podman];
+const replacement = frontloader.replacement;
+const launchers: readonly Launcher[] = [frontloader, replacement, containerd, podman];
 
 const pull = parts.includes("pull") ? await measurePulls() : undefined;
 if (parts.some((part) => part !== "pull")) await prepareRunners();
@@ -100,9 +102,9 @@ async function prepareRunners(): Promise<void> {
 
 async function measureLaunches(): Promise<LaunchResult[]> {
   const measured = await inRounds({
-    contestants: runners,
+    contestants: launchers,
     rounds: 4 * rounds,
-    measure: (runner) => runner.launch(versionOf(0)),
+    measure: (launcher) => launcher.launch(versionOf(0)),
     onMeasured: (runner, round, seconds) => say("launch", round, runner, seconds),
   });
   return Array.from(measured, ([runner, seconds]) => ({
@@ -146,8 +148,10 @@ function isChangedOnly(fetches: readonly Fetch[], { config, layers }: ImageDiges
   return fetched.join() === [config, layers.at(-1)!].toSorted().join();
 }
 
-function roleOf(contestant: Puller | Runner): Role {
-  return contestant === frontloader ? "frontloader" : contestant === floor ? "floor" : "peer";
+function roleOf(contestant: Puller | Launcher): Role {
+  if (contestant === frontloader) return "frontloader";
+  if (contestant === replacement) return "variant";
+  return contestant === floor ? "floor" : "peer";
 }
 
 function versionOf(number: number): string {

@@ -28,8 +28,8 @@ export interface UpgradeResult extends LaunchResult {
   readonly changedOnly: boolean;
 }
 
-/** What a contestant is to the comparison. */
-export type Role = "frontloader" | "peer" | "floor";
+/** What a contestant is to the comparison; a variant is Frontloader under other circumstances, and no bar is held against it. */
+export type Role = "frontloader" | "variant" | "peer" | "floor";
 
 /** All that was measured; parts that were not asked for are missing. */
 export interface Results {

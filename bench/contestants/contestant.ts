@@ -13,19 +13,25 @@ export interface Puller {
   discard(repository: string): Promise<void>;
 }
 
-/** Who runs containers of the application. */
-export interface Runner {
+/** Who launches containers of the application, which is there already. */
+export interface Launcher {
   readonly name: string;
   /** What is measured, for the report. */
-  readonly how: { readonly launch: string; readonly upgrade: string };
-  /** Does what need not be done for each launch: pulls the application, starts what has to run. */
-  prepare(version: string): Promise<void>;
+  readonly how: { readonly launch: string };
   /**
    * Launches a container of the application.
    *
    * @returns seconds to its first output
    */
   launch(version: string): Promise<number>;
+}
+
+/** Who runs containers of the application. */
+export interface Runner extends Launcher {
+  /** What is measured, for the report. */
+  readonly how: { readonly launch: string; readonly upgrade: string };
+  /** Does what need not be done for each launch: pulls the application, starts what has to run. */
+  prepare(version: string): Promise<void>;
   /**
    * Brings in a new version of the application, which has just been pushed.
    *

@@ -1,7 +1,7 @@
 import { run, runMeasured, type Usage } from "../commands.ts";
 import { APPLICATION, PRINT_VERSION } from "../image.ts";
 import { LogReader } from "../log_reader.ts";
-import type { Puller, Runner } from "./contestant.ts";
+import type { Launcher, Puller, Runner } from "./contestant.ts";
 
 const CONTAINER_ID = "bench";
 
@@ -10,7 +10,8 @@ export class Frontloader implements Puller, Runner {
   readonly name = "Frontloader";
   readonly how = {
     pull: "`frontloader pull`",
-    launch: "replacement in a running supervisor, start of the stage process included",
+    launch:
+      "restart of a container that has ended; nothing is prepared, the stage process starts, too",
     upgrade: "`frontloader update` to a running supervisor",
   };
   readonly #registry: string;
@@ -18,6 +19,8 @@ export class Frontloader implements Puller, Runner {
   readonly #env: Readonly<Record<string, string>>;
   #supervisor: { readonly process: Deno.ChildProcess; readonly log: LogReader } | undefined;
   #launches = 0;
+  /** Of the container that runs. */
+  #pid: number | undefined;
 
   private constructor(registry: string, directory: string) {
     this.#registry = registry;
@@ -65,16 +68,46 @@ export class Frontloader implements Puller, Runner {
     await log.find(isOutput(version));
   }
 
-  /** Changes an environment variable in the configuration, upon which the container is replaced. */
+  /** Ends the container, upon which it is started again. */
   async launch(version: string): Promise<number> {
+    // One that has just been replaced is started again after the shortest back-off.
+    await this.#replace(version);
+    const { log } = this.#running();
+    const from = log.length;
+    Deno.kill(this.#pid!, "SIGKILL");
+    return await this.#launchSince(from, version);
+  }
+
+  /** A launch as it is at an upgrade: the stage process was started when the pull began. */
+  get replacement(): Launcher {
+    return {
+      name: "Frontloader, at an upgrade",
+      how: {
+        launch:
+          "replacement of a container; the stage process started while the registry was asked",
+      },
+      launch: (version) => this.#replace(version),
+    };
+  }
+
+  /** Changes an environment variable in the configuration, upon which the container is replaced. */
+  async #replace(version: string): Promise<number> {
     const { process, log } = this.#running();
     const from = log.length;
     this.#launches++;
     await this.#configure();
     process.kill("SIGHUP");
+    const seconds = await this.#launchSince(from, version);
+    await log.find(/ bench: Instance \d+ ended/, from);
+    return seconds;
+  }
+
+  async #launchSince(from: number, version: string): Promise<number> {
+    const { log } = this.#running();
     const begin = await log.find(/ bench: Launching instance \d+/, from);
     const output = await log.find(isOutput(version), from);
-    await log.find(/ bench: Instance \d+ ended/, from);
+    const runs = await log.find(/ bench: Instance \d+ runs pid=\d+/, from);
+    this.#pid = Number(/pid=(\d+)/.exec(runs.text)![1]);
     return (output.loggedAt - begin.loggedAt) / 1000;
   }
 

@@ -14,6 +14,8 @@ export interface DecompressOptions {
   readonly workers: DecodeWorkers;
   /** Takes the decompressed data in pieces, which are valid until it returns. */
   readonly onData: (bytes: Uint8Array) => void;
+  /** Ends it early. */
+  readonly signal?: AbortSignal;
 }
 
 /** A thread takes 30 ms to begin with, in which this much can be decompressed without it. */
@@ -49,16 +51,21 @@ export class DecodeWorkers implements Disposable {
  *
  * @param source read to its end, or cancelled
  * @returns the layer's DiffID (OCI image-spec, config.md#layer-diffid)
- * @throws {Error} if the data is damaged, cut short, or followed by garbage; what `source` fails with or `onData` throws
+ * @throws {Error} if the data is damaged, cut short, or followed by garbage; what `source` fails with, `onData` throws, or the signal's
+ * reason
  */
 export async function decompress(
   source: ReadableStream<Uint8Array>,
   options: DecompressOptions,
 ): Promise<Digest> {
+  const { signal } = options;
   const reader = new ChunkReader(source);
+  const onAbort = () => reader.cancel(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
   let decoding: Decoding | undefined;
   let worker: DecodeWorker | undefined;
   try {
+    signal?.throwIfAborted();
     const start = await reader.readAtLeast(MAGIC_LENGTH);
     const compression = detectCompression(start, options.mediaType);
     const frames = compression === "zstd" ? new ZstdFrames() : undefined;
@@ -74,6 +81,8 @@ export async function decompress(
       await decoding.write(chunk);
       chunk = await reader.read();
     }
+    // It is the end of a stream that was cancelled, too.
+    signal?.throwIfAborted();
     const sha256 = await decoding.end();
     frames?.end();
     if (worker !== undefined) options.workers.release(worker);
@@ -82,6 +91,8 @@ export async function decompress(
     decoding?.abort(error);
     reader.cancel(error);
     throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

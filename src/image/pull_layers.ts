@@ -25,10 +25,10 @@ export interface PullLayersOptions {
   readonly store: LayerStore;
   readonly fs: FileSystem;
   readonly budget: UnpackBudget;
-  /** Fetches a layer; the stream ends cleanly only if it has the digest of its descriptor. */
+  /** Fetches a layer; the stream ends cleanly only if it has the digest of its descriptor, and can be cancelled at any time. */
   readonly open: (
     descriptor: Descriptor,
-    options: { signal: AbortSignal; onBytes: (bytes: number) => void },
+    options: { onBytes: (bytes: number) => void },
   ) => ReadableStream<Uint8Array>;
   /** Told how each layer fares, by its index. */
   readonly onProgress: (layer: number, phase: LayerPhase, bytes: number) => void;
@@ -135,7 +135,6 @@ class LayersPull {
     const archive = new TarReader(unpacker);
     let fetched = 0;
     const source = open(descriptor, {
-      signal: this.#abort.signal,
       onBytes: (bytes) => onProgress(index, "fetching", fetched += bytes),
     });
     const actual = await decompress(source, {
@@ -143,6 +142,7 @@ class LayersPull {
       size: descriptor.size,
       workers: this.#workers,
       onData: (bytes) => archive.push(bytes),
+      signal: this.#abort.signal,
     });
     archive.end();
     // It may have to wait for all the layers below.

@@ -237,6 +237,26 @@ for (const [place, size] of PLACES) {
   });
 }
 
+Deno.test("an abort does not wait for a source that has nothing to say", async () => {
+  for (const size of [0, LARGE]) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const reason = new Error("enough");
+    let cancelled: unknown;
+    const source = new ReadableStream<Uint8Array>({
+      start: (stream) => stream.enqueue(gzipOne),
+      pull: () => controller.abort(reason),
+      cancel: (reason) => void (cancelled = reason),
+    });
+    using workers = new DecodeWorkers();
+    const options = { mediaType: GZIP, size, workers, onData: () => {}, signal };
+    await assert.rejects(decompress(source, options), (error) => error === reason);
+    assert.equal(cancelled, reason);
+    const another = new ReadableStream<Uint8Array>();
+    await assert.rejects(decompress(another, options), (error) => error === reason);
+  }
+});
+
 Deno.test("an error on the other thread does not wait for a source that has nothing to say", async () => {
   const source = new ReadableStream<Uint8Array>({
     start: (controller) => controller.enqueue(concat(gzipOne, encode("garbage"))),

@@ -221,7 +221,7 @@ Deno.test("one layer that fails ends the others, and what is below it stays", as
   const image = new MemoryImage([layer("a"), layer("b"), layer("c", "c".repeat(50_000))]);
   const [a, b, c] = image.layers as [Descriptor, Descriptor, Descriptor];
   let aborted: unknown;
-  image.intercept = ({ digest }, stream, signal) => {
+  image.intercept = ({ digest }, stream) => {
     switch (digest) {
       case b.digest:
         return new ReadableStream({
@@ -232,13 +232,7 @@ Deno.test("one layer that fails ends the others, and what is below it stays", as
           },
         });
       case c.digest:
-        return new ReadableStream({
-          start: (controller) =>
-            signal!.addEventListener("abort", () => {
-              aborted = signal!.reason;
-              controller.error(aborted);
-            }),
-        });
+        return new ReadableStream({ cancel: (reason) => void (aborted = reason) });
       default:
         return stream;
     }
@@ -257,19 +251,19 @@ Deno.test("a pull that is aborted leaves nothing, and fails with the reason", as
   const image = new MemoryImage([layer("a")]);
   const controller = new AbortController();
   const reason = new Error("no longer needed");
-  image.intercept = (descriptor, stream, signal) => {
+  let cancelled: unknown;
+  image.intercept = (descriptor, stream) => {
     if (descriptor.digest !== image.layers[0]!.digest) return stream;
     return new ReadableStream({
-      start(stream) {
-        signal!.addEventListener("abort", () => stream.error(signal!.reason));
-        queueMicrotask(() => controller.abort(reason));
-      },
+      pull: () => controller.abort(reason),
+      cancel: (reason) => void (cancelled = reason),
     });
   };
   await assert.rejects(
     place.pull(image, { signal: controller.signal }),
     (error) => error === reason,
   );
+  assert.equal(cancelled, reason);
   place.checkClean();
   await assert.rejects(
     place.pull(image, { signal: controller.signal }),

@@ -30,7 +30,6 @@ export class MemoryImage implements ImageSource {
   intercept: (
     descriptor: Descriptor,
     stream: ReadableStream<Uint8Array>,
-    signal?: AbortSignal,
   ) => ReadableStream<Uint8Array> = (_, stream) => stream;
 
   /** @param archives the layers, bottom-up */
@@ -68,14 +67,13 @@ export class MemoryImage implements ImageSource {
   openBlob(
     _: unknown,
     descriptor: Descriptor,
-    { signal, onBytes }: Parameters<ImageSource["openBlob"]>[2],
+    { onBytes }: Parameters<ImageSource["openBlob"]>[2],
   ): ReadableStream<Uint8Array> {
     this.fetched.push(descriptor.digest);
     const bytes = this.blobs.get(descriptor.digest)!;
     let at = 0;
     const stream = new ReadableStream<Uint8Array>({
       pull(controller) {
-        if (signal?.aborted) return controller.error(signal.reason);
         // Not in one piece, and not in whole blocks either.
         const chunk = bytes.slice(at, at += 10_007);
         onBytes?.(chunk.length);
@@ -83,7 +81,7 @@ export class MemoryImage implements ImageSource {
         if (at >= bytes.length) controller.close();
       },
     });
-    return this.intercept(descriptor, stream, signal);
+    return this.intercept(descriptor, stream);
   }
 
   #add(mediaType: string, bytes: Uint8Array): Descriptor {
