@@ -4,6 +4,7 @@ import { CloneFlag, setns, unshare } from "../../ffi/namespaces.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { pullInChild } from "../image/pull_process.ts";
 import { mountOverlay } from "../image/root_fs.ts";
+import { mountStoreFileSystem } from "../image/store_file_system.ts";
 import { dockerCredentials } from "../registry/docker_config.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
 import { pullProgress, standardError } from "./pull_progress.ts";
@@ -32,7 +33,7 @@ export async function pull(args: readonly string[]): Promise<number> {
   // the place for the layers as well, which spares a directory that could be left behind.
   unshare(CloneFlag.NEWNS);
   mount({ source: "none", target: "/", flags: MountFlag.REC | MountFlag.PRIVATE });
-  mount({ source: "frontloader", target, fstype: "tmpfs", data: "mode=0700,size=75%" });
+  mountStoreFileSystem(target, "frontloader");
   const [store, root] = [`${target}/store`, `${target}/root`];
   Deno.mkdirSync(store);
   Deno.mkdirSync(root);

@@ -1,6 +1,7 @@
 import { openForReading, tryLock } from "../../ffi/descriptors.ts";
-import { mount, MountFlag, umount, UmountFlag } from "../../ffi/mount.ts";
+import { umount, UmountFlag } from "../../ffi/mount.ts";
 import { ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import { mountStoreFileSystem } from "../image/store_file_system.ts";
 
 /** Names another directory than `/run/frontloader`, so that several can run on one machine: in tests, say. */
 const RUN_DIRECTORY_VARIABLE = "FL_RUN_DIR";
@@ -9,9 +10,6 @@ const RUN_DIRECTORY_VARIABLE = "FL_RUN_DIR";
 export function runDirectoryPath(): string {
   return Deno.env.get(RUN_DIRECTORY_VARIABLE) ?? "/run/frontloader";
 }
-
-/** Share of the machine's memory that images and instances may fill. */
-const STORE_SIZE = "75%";
 
 /**
  * The directory of one running Frontloader: its lock, its control socket, and the tmpfs with layers and instances.
@@ -57,13 +55,7 @@ export class RunDirectory {
     const directory = new RunDirectory(Deno.realPathSync(path));
     directory.#clear();
     Deno.mkdirSync(directory.store, { recursive: true, mode: 0o700 });
-    mount({
-      source: directory.mountSource,
-      target: directory.store,
-      fstype: "tmpfs",
-      flags: MountFlag.NOSUID | MountFlag.NODEV,
-      data: `mode=0700,size=${STORE_SIZE}`,
-    });
+    mountStoreFileSystem(directory.store, directory.mountSource);
     Deno.mkdirSync(directory.instances, { mode: 0o700 });
     return directory;
   }
