@@ -32,7 +32,11 @@ function leadsGroup(process: string): boolean {
   }
 }
 
+/**
+ * True for what Deno throws when a process has ended before its file was opened (ENOENT), or before it was read: ESRCH, for
+ * which Deno has no class, and sets no `code` in synchronous calls.
+ */
 function isGone(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
-    (error instanceof Error && "code" in error && error.code === "ESRCH");
+    (error instanceof Error && /\(os error 3\)/.test(error.message));
 }

@@ -1,13 +1,17 @@
 /** Launches containers: starts a stage process, tells it what to become, and hears whether it did. */
+import { getLogger } from "@logtape/logtape";
 import { close, type Pipe, pipe } from "../../ffi/descriptors.ts";
 import { spawnInNewPidNamespace } from "../../ffi/namespaces.ts";
 import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import { errorChain } from "../log/error_chain.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import { describeExit, waitForChild } from "./children.ts";
 import { passesSignals } from "./init_readiness.ts";
 import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
 import { readPipe, readPipeText, writePipe } from "./pipes.ts";
+
+const logger = getLogger(["frontloader", "launcher"]);
 
 /** The hidden command line word that makes `main.ts` a stage. */
 export const STAGE_COMMAND = "__stage";
@@ -144,8 +148,16 @@ export class Stage {
   }
 
   async #untilSignalsPass(): Promise<void> {
-    while (!this.#hasEnded && !passesSignals(this.#pid)) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+    try {
+      while (!this.#hasEnded && !passesSignals(this.#pid)) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    } catch (error) {
+      // The container runs: that this cannot be found out must not make a start that failed of it, which nobody looks after.
+      logger.warn("Cannot tell whether instance {pid} can be told to end yet: {reason}", {
+        pid: this.#pid,
+        reason: errorChain(error).join(": "),
+      });
     }
   }
 

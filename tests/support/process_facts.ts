@@ -61,7 +61,7 @@ export function childrenOf(parent: number): ChildProcess[] {
 }
 
 function isNoSuchProcess(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ESRCH";
+  return error instanceof Error && /\(os error 3\)/.test(error.message);
 }
 
 /** The lines of this mount namespace's mounts that hold a text. */
