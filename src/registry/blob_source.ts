@@ -27,7 +27,10 @@ type Chunk = Uint8Array<ArrayBuffer>;
  * The source of a stream of one blob: exactly as many bytes as its descriptor says, with the digest that it says, or
  * the stream fails before its last chunk. A transfer that breaks off is resumed where it stopped.
  */
-export class BlobSource implements UnderlyingDefaultSource<Chunk> {
+export class BlobSource implements UnderlyingByteSource {
+  readonly type = "bytes";
+  /** For readers that bring no memory of their own. */
+  readonly autoAllocateChunkSize = 256 * 1024;
   readonly #options: BlobSourceOptions;
   readonly #abort: LinkedAbort;
   readonly #hash = createHash("sha256");
@@ -45,15 +48,29 @@ export class BlobSource implements UnderlyingDefaultSource<Chunk> {
     this.#abort = new LinkedAbort(...options.signals);
   }
 
-  async pull(controller: ReadableStreamDefaultController<Chunk>): Promise<void> {
+  /** Makes the request at once; nothing is read before somebody wants it. */
+  async start(): Promise<void> {
     try {
-      const chunk = await this.#next();
+      await this.#connect();
+    } catch (error) {
+      await this.#end();
+      throw error;
+    }
+  }
+
+  async pull(controller: ReadableByteStreamController): Promise<void> {
+    try {
+      // There always is one, since memory is allocated for readers that bring none.
+      const request = controller.byobRequest!;
+      const chunk = await this.#next(request.view as Chunk);
       const complete = this.#received === this.#options.descriptor.size;
       if (complete) await this.#verify();
-      if (chunk !== undefined) controller.enqueue(chunk);
+      if (chunk !== undefined) request.respondWithNewView(chunk);
       if (!complete) return;
       await this.#end();
       controller.close();
+      // Who waits for more with memory of its own gets that back.
+      controller.byobRequest?.respond(0);
     } catch (error) {
       await this.#end();
       throw error;
@@ -65,12 +82,24 @@ export class BlobSource implements UnderlyingDefaultSource<Chunk> {
     await this.#end();
   }
 
+  async #connect(): Promise<void> {
+    while (this.#body === undefined) {
+      try {
+        this.#body = await this.#open();
+      } catch (error) {
+        await this.#recover(error);
+      }
+    }
+  }
+
   /** The next bytes, whatever it takes; undefined only for an empty blob. */
-  async #next(): Promise<Chunk | undefined> {
-    for (;;) {
+  async #next(into: Chunk): Promise<Chunk | undefined> {
+    const { buffer: { byteLength }, byteOffset, length } = into;
+    // A read that fails takes the memory with it; what is handed on has to lie in such a piece as was asked for.
+    for (let room = into;; room = new Uint8Array(new ArrayBuffer(byteLength), byteOffset, length)) {
       try {
         this.#body ??= await this.#open();
-        const chunk = await this.#body.read();
+        const chunk = await this.#body.read(room);
         if (chunk === undefined && this.#received === this.#options.descriptor.size) return chunk;
         const fresh = this.#accept(chunk);
         if (fresh.length > 0) return fresh;
@@ -126,7 +155,9 @@ export class BlobSource implements UnderlyingDefaultSource<Chunk> {
     }
     const skip = Math.min(this.#skip, chunk.length);
     this.#skip -= skip;
-    const fresh = chunk.subarray(skip);
+    // What is handed on has to begin where the reader's memory does.
+    if (skip > 0) chunk.copyWithin(0, skip);
+    const fresh = chunk.subarray(0, chunk.length - skip);
     if (this.#received + fresh.length > size) throw this.#tooLong();
     this.#hash.update(fresh);
     this.#received += fresh.length;

@@ -31,20 +31,23 @@ export class BodyReader {
       this.#abort.abort(new RegistryError(what, why, { temporary: true }));
     });
     this.#reader = stream?.getReader({ mode: "byob" });
+    this.#abort.signal.addEventListener("abort", this.#stop);
     if (this.#reader === undefined) this.#release();
   }
 
   /**
    * The next bytes as they come from the network, undefined at the end.
    *
+   * @param into where to put them; this memory is the stream's then, and what is returned is another view of it
    * @throws {RegistryError} if the connection breaks or is too slow
    */
-  async read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  async read(into = new Uint8Array(CHUNK)): Promise<Uint8Array<ArrayBuffer> | undefined> {
     if (this.#reader === undefined) return undefined;
     this.#watchdog.wait();
     try {
-      const { done, value } = await this.#reader.read(new Uint8Array(CHUNK));
+      const { done, value } = await this.#reader.read(into);
       this.#watchdog.receive(value?.length ?? 0);
+      this.#abort.signal.throwIfAborted();
       if (!done) return value;
     } catch (error) {
       this.#release();
@@ -96,7 +99,16 @@ export class BodyReader {
     await reader?.cancel().catch(() => {});
   }
 
+  /**
+   * The signal that fetch was given should do this, but in Deno 2.9 its link to the body is lost when memory is collected while
+   * the body is read.
+   */
+  #stop = (): void => {
+    this.#reader?.cancel(this.#abort.signal.reason).catch(() => {});
+  };
+
   #release(): void {
+    this.#abort.signal.removeEventListener("abort", this.#stop);
     this.#reader = undefined;
     this.#watchdog.stop();
     this.#abort[Symbol.dispose]();
