@@ -2,8 +2,9 @@
 import { Buffer } from "node:buffer";
 
 /**
- * Bytes as a string, one character (U+0000 to U+00FF) for each. Names in an archive need not be UTF-8, and decoding them as such
- * would map different names to one; as byte strings they stay what they are and can still be compared, split and used as keys.
+ * Bytes as a string, one character (U+0000 to U+00FF) for each. Names in an archive need not be UTF-8, and
+ * decoding them as such would map different names to one; as byte strings they stay what they are and can
+ * still be compared, split and used as keys.
  */
 export type ByteString = string;
 
@@ -21,7 +22,10 @@ export function bytesOf(string: ByteString): Uint8Array<ArrayBuffer> {
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** A byte string for a message: quoted, control characters escaped, what is not UTF-8 replaced, long ones cut short. */
+/**
+ * A byte string for a message: quoted, control characters escaped, what is not UTF-8 replaced, long ones cut
+ * short.
+ */
 export function displayName(name: ByteString): string {
   const shown = name.length > 300 ? `${name.slice(0, 300)}...` : name;
   return JSON.stringify(decoder.decode(bytesOf(shown)));

@@ -1,4 +1,7 @@
-/** Owner, mode and times of files: of open ones, and of names in an open directory, which are never followed if they are symlinks. */
+/**
+ * Owner, mode and times of files: of open ones, and of names in an open directory, which are never followed
+ * if they are symlinks.
+ */
 import { type ByteString, displayName } from "./byte_string.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, errno, lazyLibc } from "./libc.ts";
@@ -99,7 +102,8 @@ export function setMode(fd: number, mode: number): void {
  * @throws {SyscallError}
  */
 export function setModeAt(parent: number, name: ByteString, mode: number): void {
-  // fchmodat(2) takes no flags; that of fchmodat2 (Linux 6.6) is not needed for a name in a directory that nobody else writes to.
+  // fchmodat(2) takes no flags; that of fchmodat2 (Linux 6.6) is not needed for a name in a directory that
+  // nobody else writes to.
   if (libc().fchmodat(parent, names.put(name), mode, 0) !== 0) {
     fail(errno(), "fchmodat", "set the mode of", name);
   }

@@ -1,6 +1,6 @@
 /**
- * Files relative to an open directory. Every name is one path component or nothing is followed at its end, so that no symlink
- * can lead a call to another place than the directory it was given.
+ * Files relative to an open directory. Every name is one path component or nothing is followed at its end, so
+ * that no symlink can lead a call to another place than the directory it was given.
  */
 import { OPEN_FLAGS } from "./arch.ts";
 import { type ByteString, byteStringOf, displayName } from "./byte_string.ts";

@@ -6,8 +6,8 @@ import type { Bytes } from "./libc.ts";
 const PATH_MAX = 4096;
 
 /**
- * A buffer that names are put into for a system call, one after the other: unpacking an image makes some 50,000 calls, and none
- * of them needs its name once it has returned.
+ * A buffer that names are put into for a system call, one after the other: unpacking an image makes some
+ * 50,000 calls, and none of them needs its name once it has returned.
  */
 export class NameBuffer {
   readonly #bytes: Bytes = new Uint8Array(PATH_MAX);

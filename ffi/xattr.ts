@@ -1,4 +1,7 @@
-/** Extended attributes (xattr(7)) of open files, and of names in an open directory, which are never followed if they are symlinks. */
+/**
+ * Extended attributes (xattr(7)) of open files, and of names in an open directory, which are never followed
+ * if they are symlinks.
+ */
 import { bytesOf, type ByteString, byteStringOf, displayName } from "./byte_string.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, errno, lazyLibc } from "./libc.ts";
@@ -18,7 +21,10 @@ const libc = lazyLibc({
 const paths = new NameBuffer();
 const names = new NameBuffer();
 
-/** As long as the longest value and the longest list of names: XATTR_SIZE_MAX and XATTR_LIST_MAX of linux/limits.h. */
+/**
+ * As long as the longest value and the longest list of names: XATTR_SIZE_MAX and XATTR_LIST_MAX of
+ * linux/limits.h.
+ */
 const result: Bytes = new Uint8Array(65536);
 
 /** `code` comes first, so that errno is read before anything else is evaluated. */
@@ -43,7 +49,8 @@ export function setAttributeAt(
   value: ByteString,
 ): void {
   const bytes = bytesOf(value);
-  // setxattrat(2) is new (Linux 6.13); the descriptor's link in /proc leads to the same directory, whatever its path is now.
+  // setxattrat(2) is new (Linux 6.13); the descriptor's link in /proc leads to the same directory, whatever
+  // its path is now.
   const path = paths.put(`/proc/self/fd/${parent}/${name}`);
   if (libc().lsetxattr(path, names.put(attribute), bytes, BigInt(bytes.length), 0) !== 0) {
     fail(errno(), "lsetxattr", `set on ${displayName(name)} the attribute`, attribute);

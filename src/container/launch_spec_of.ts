@@ -1,4 +1,4 @@
-import type { ImageConfig } from "../image/manifest.ts";
+import type { ImageConfig } from "../image/image_config.ts";
 import { DEFAULT_ROOT_CAPABILITIES } from "./default_capabilities.ts";
 import { containerEnvironment } from "./environment.ts";
 import { expandMounts } from "./expand_mounts.ts";

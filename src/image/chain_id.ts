@@ -4,13 +4,15 @@ import { type Digest, parseDigest } from "../registry/digest.ts";
 declare const brand: unique symbol;
 
 /**
- * Identifies a layer together with all that are below it (OCI image-spec, config.md#layer-chainid). The same archive can come to
- * different directories on different layers, so this is what an unpacked layer is known by.
+ * Identifies a layer together with all that are below it (OCI image-spec, config.md#layer-chainid). The same
+ * archive can come to different directories on different layers, so this is what an unpacked layer is known
+ * by.
  */
 export type ChainId = Digest & { readonly [brand]: "ChainID" };
 
 /**
- * The ChainIDs of an image's layers: the first one's is its DiffID, each further one's is the digest of "ChainID DiffID".
+ * The ChainIDs of an image's layers: the first one's is its DiffID, each further one's is the digest of
+ * "ChainID DiffID".
  *
  * @param diffIds bottom-up
  * @returns in the same order

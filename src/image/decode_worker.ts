@@ -1,4 +1,7 @@
-/** Decoding on another thread. node:zlib does all its work on the thread that calls it, also where it looks asynchronous. */
+/**
+ * Decoding on another thread. node:zlib does all its work on the thread that calls it, also where it looks
+ * asynchronous.
+ */
 import type { createHash } from "node:crypto";
 import { createDecoder } from "./decoder.ts";
 import type { Decoding } from "./decoding.ts";
@@ -119,7 +122,8 @@ function runWorker(
 }
 
 /**
- * The worker's source as a URL. As a URL of its own it needs no file beside the program, which there is none of in a bundle or a compiled program.
+ * The worker's source as a URL. As a URL of its own it needs no file beside the program, which there is none
+ * of in a bundle or a compiled program.
  */
 function workerUrl(): string {
   const source = `

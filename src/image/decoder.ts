@@ -6,8 +6,8 @@ export interface Decoder {
   readonly used: number;
   readonly made: number;
   /**
-   * Decodes `input` from `from` to `to` into `room` bytes of `output` from `at` on. It ends when there is no more input or no more room; in the
-   * latter case there may be more to come without further input.
+   * Decodes `input` from `from` to `to` into `room` bytes of `output` from `at` on. It ends when there is no
+   * more input or no more room; in the latter case there may be more to come without further input.
    *
    * @throws {Error} if the input is damaged
    */
@@ -28,9 +28,10 @@ export interface Decoder {
 }
 
 /**
- * What node:zlib's streams have inside, and what Node and Deno have in common there. The streams themselves are not good enough:
- * they take a new buffer for every piece of output, which costs a fifth of the time in page faults, and they cannot say that there
- * is garbage behind the last member, nor go on to a second frame of zstd.
+ * What node:zlib's streams have inside, and what Node and Deno have in common there. The streams themselves
+ * are not good enough: they take a new buffer for every piece of output, which costs a fifth of the time in
+ * page faults, and they cannot say that there is garbage behind the last member, nor go on to a second frame
+ * of zstd.
  */
 interface ZlibStream {
   readonly _handle: {

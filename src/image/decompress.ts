@@ -1,5 +1,5 @@
 import { type Digest, parseDigest } from "../registry/digest.ts";
-import { type Compression, detectCompression, MAGIC_LENGTH } from "./compression.ts";
+import { checkMagic, compressionOf, MAGIC_LENGTH } from "./compression.ts";
 import { DecodeWorker } from "./decode_worker.ts";
 import { ChunkReader } from "./chunk_reader.ts";
 import { type Decoding, LocalDecoding } from "./decoding.ts";
@@ -51,8 +51,8 @@ export class DecodeWorkers implements Disposable {
  *
  * @param source read to its end, or cancelled
  * @returns the layer's DiffID (OCI image-spec, config.md#layer-diffid)
- * @throws {Error} if the data is damaged, cut short, or followed by garbage; what `source` fails with, `onData` throws, or the signal's
- * reason
+ * @throws {Error} if the data is damaged, cut short, or followed by garbage; what `source` fails with,
+ * `onData` throws, or the signal's reason
  */
 export async function decompress(
   source: ReadableStream<Uint8Array>,
@@ -62,20 +62,21 @@ export async function decompress(
   const reader = new ChunkReader(source);
   const onAbort = () => reader.cancel(signal?.reason);
   signal?.addEventListener("abort", onAbort);
-  let decoding: Decoding | undefined;
+  const compression = compressionOf(options.mediaType);
+  const frames = compression === "zstd" ? new ZstdFrames() : undefined;
   let worker: DecodeWorker | undefined;
+  let decoding: Decoding | undefined;
   try {
     signal?.throwIfAborted();
-    const start = await reader.readAtLeast(MAGIC_LENGTH);
-    const compression = detectCompression(start, options.mediaType);
-    const frames = compression === "zstd" ? new ZstdFrames() : undefined;
-    if (isWorthAThread(compression, options)) {
+    if (compression !== "none" && options.size > WORTH_A_THREAD) {
       worker = options.workers.acquire();
-      // While the next bytes are awaited, which may take long, an error must not wait for them.
+      // It takes a while to come up, as the first bytes do. An error of its own must not wait for the next ones.
       decoding = worker.start(compression, options.onData, (reason) => reader.cancel(reason));
     } else {
       decoding = new LocalDecoding(compression, options.onData);
     }
+    const start = await reader.readAtLeast(MAGIC_LENGTH);
+    checkMagic(start, compression);
     for (let chunk: Uint8Array | undefined = start; chunk !== undefined;) {
       frames?.push(chunk);
       await decoding.write(chunk);
@@ -94,11 +95,4 @@ export async function decompress(
   } finally {
     signal?.removeEventListener("abort", onAbort);
   }
-}
-
-function isWorthAThread(
-  compression: Compression,
-  { size }: DecompressOptions,
-): compression is "gzip" | "zstd" {
-  return compression !== "none" && size > WORTH_A_THREAD;
 }

@@ -9,20 +9,25 @@ export type EntryMetadata = Pick<TarEntry, "mode" | "uid" | "gid" | "mtime" | "a
 /** The set-id bits, which chown(2) takes away, and the sticky bit. */
 const SPECIAL = 0o7000;
 
-/** What directories are made with, and what those have of which neither the archive nor a lower layer says anything. */
+/**
+ * What directories are made with, and what those have of which neither the archive nor a lower layer says
+ * anything.
+ */
 export const IMPLIED_MODE = 0o755;
 
 /**
- * The mode to make a file with, for {@linkcode applyMetadata} to complete: whoever it belongs to till then must not get
- * what the set-id bits give, and from a directory with a set-gid bit files would inherit their group.
+ * The mode to make a file with, for {@linkcode applyMetadata} to complete: whoever it belongs to till then
+ * must not get what the set-id bits give, and from a directory with a set-gid bit files would inherit their
+ * group.
  */
 export function initialMode({ mode }: Pick<EntryMetadata, "mode">): number {
   return mode & ~SPECIAL;
 }
 
 /**
- * Gives an open file or directory, just made by root, its owner, attributes, mode and time. In this order: chown(2) removes
- * `security.capability` and the set-id bits, writing does too, and all of it would change a directory's time.
+ * Gives an open file or directory, just made by root, its owner, attributes, mode and time. In this order:
+ * chown(2) removes `security.capability` and the set-id bits, writing does too, and all of it would change a
+ * directory's time.
  *
  * @param made the mode that it was made with; it is set in any case without
  */
@@ -61,7 +66,10 @@ export function applyMetadataAt(
   fs.setTimeAt(parent, name, mtime);
 }
 
-/** True for attributes that an image may set: not those that mean something to overlayfs or belong to the machine that built it. */
+/**
+ * True for attributes that an image may set: not those that mean something to overlayfs or belong to the
+ * machine that built it.
+ */
 export function isPortableAttribute(name: ByteString): boolean {
   return !name.startsWith("trusted.overlay.") && !name.startsWith("user.overlay.") &&
     name !== "security.selinux" && name !== "system.nfs4_acl";
@@ -76,8 +84,8 @@ function setAttributes(
     try {
       set(name, value);
     } catch (error) {
-      // tmpfs has no user attributes before Linux 6.6, and symlinks and devices have none anywhere. Tools that unpack images
-      // leave out what the file system does not have.
+      // tmpfs has no user attributes before Linux 6.6, and symlinks and devices have none anywhere. Tools
+      // that unpack images leave out what the file system does not have.
       const unsupported = isSyscallError(error, "EOPNOTSUPP") ||
         (name.startsWith("user.") && isSyscallError(error, "EPERM"));
       if (!unsupported) throw error;

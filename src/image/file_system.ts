@@ -5,9 +5,9 @@ import * as files from "../../ffi/files.ts";
 import * as xattr from "../../ffi/xattr.ts";
 
 /**
- * What unpacking needs of the kernel. Everything is named by an open directory and one path component, and no symlink is
- * ever followed, so that it cannot reach anything that it was not given. What takes a descriptor and what takes a name are
- * the same otherwise.
+ * What unpacking needs of the kernel. Everything is named by an open directory and one path component, and no
+ * symlink is ever followed, so that it cannot reach anything that it was not given. What takes a descriptor
+ * and what takes a name are the same otherwise.
  *
  * Calls throw `SyscallError`, except where their result says that something is missing or already there.
  */

@@ -27,7 +27,7 @@ export class LayerDirectory {
   fd: number | undefined;
 
   constructor(
-    readonly name: ByteString,
+    public name: ByteString,
     /** Undefined for the layer's root, and for a directory that is gone. */
     public parent: LayerDirectory | undefined,
     /** Below the root, without `/` at its ends. */
@@ -41,9 +41,9 @@ export class LayerDirectory {
 }
 
 /**
- * The real directories of a layer, which is being made: all of them, so that what is not in here and yet there can only be
- * a symlink or something else that is no directory. They are opened one component at a time and never through a symlink;
- * even a wrong entry in here could not lead out of the layer.
+ * The real directories of a layer, which is being made: all of them, so that what is not in here and yet
+ * there can only be a symlink or something else that is no directory. They are opened one component at a time
+ * and never through a symlink; even a wrong entry in here could not lead out of the layer.
  */
 export class LayerDirectories {
   readonly root: LayerDirectory;
@@ -88,11 +88,12 @@ export class LayerDirectories {
     }
   }
 
-  /** Notes that a directory has been moved into another one, under the same name. */
-  move(directory: LayerDirectory, parent: LayerDirectory): void {
+  /** Notes that a directory has been moved. */
+  move(directory: LayerDirectory, parent: LayerDirectory, name: ByteString): void {
     directory.parent?.children.delete(directory.name);
     directory.parent = parent;
-    parent.children.set(directory.name, directory);
+    directory.name = name;
+    parent.children.set(name, directory);
     for (const moved of this.all(directory)) {
       this.#byPath.delete(moved.path);
       moved.path = moved.parent!.pathOf(moved.name);

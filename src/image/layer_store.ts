@@ -5,7 +5,10 @@ import type { ChainId } from "./chain_id.ts";
 export interface StagedLayer {
   /** The directory to unpack it into. */
   readonly path: string;
-  /** Makes it visible under its ChainID, all at once. If somebody else has been faster theirs stays, which is the same. */
+  /**
+   * Makes it visible under its ChainID, all at once. If somebody else has been faster theirs stays, which is
+   * the same.
+   */
   commit(chainId: ChainId): void;
   /** Removes it instead. */
   discard(): void;
@@ -18,11 +21,11 @@ const LAYER_NAME = /^[a-z2-7]{26}$/;
 const ALPHABET = "abcdefghijklmnopqrstuvwxyz234567";
 
 /**
- * The unpacked layers of all images, in a file system in memory: `layers/NAME` each, `staging/` for what is being unpacked,
- * `trash/` for what is being deleted.
+ * The unpacked layers of all images, in a file system in memory: `layers/NAME` each, `staging/` for what is
+ * being unpacked, `trash/` for what is being deleted.
  *
- * Several processes may have a store open at a time. A layer appears by one rename and disappears by one rename; who removes layers has to
- * know that nobody counts on them.
+ * Several processes may have a store open at a time. A layer appears by one rename and disappears by one
+ * rename; who removes layers has to know that nobody counts on them.
  */
 export class LayerStore {
   /** What it was opened with. */
@@ -41,7 +44,8 @@ export class LayerStore {
   static open(directory: string): LayerStore {
     const store = new LayerStore(directory);
     for (const path of [store.layersDirectory, store.#staging, store.#trash]) {
-      // An image's set-uid programs and world-writable directories are not for the users of this machine (CVE-2021-41091).
+      // An image's set-uid programs and world-writable directories are not for the users of this machine
+      // (CVE-2021-41091).
       Deno.mkdirSync(path, { recursive: true, mode: 0o700 });
     }
     store.#clearStaging();
@@ -63,8 +67,9 @@ export class LayerStore {
   }
 
   /**
-   * The name of a layer's directory. It has 130 bits of the digest, which nobody can find a second layer for; 127 of these names, with
-   * colons between them, and the other options of an overlay fit the 4,096 bytes that mount(2) takes of them, as whole digests would not.
+   * The name of a layer's directory. It has 130 bits of the digest, which nobody can find a second layer for;
+   * 127 of these names, with colons between them, and the other options of an overlay fit the 4,096 bytes
+   * that mount(2) takes of them, as whole digests would not.
    */
   name(chainId: ChainId): string {
     const bits = BigInt(`0x${digestHex(chainId)}`) >> 126n;
@@ -165,7 +170,10 @@ export class LayerStore {
     for (const name of names(this.#trash)) this.#delete(`${this.#trash}/${name}`);
   }
 
-  /** Deletes on another thread. Another process may be at it too; what both leave over the next one that opens the store deletes. */
+  /**
+   * Deletes on another thread. Another process may be at it too; what both leave over the next one that opens
+   * the store deletes.
+   */
   #delete(path: string): void {
     const deletion = Deno.remove(path, { recursive: true })
       .catch(() => {})

@@ -17,9 +17,10 @@ export interface LowerFile {
 }
 
 /**
- * The settled layers below another one, seen as one tree, as overlayfs will show them (Linux, filesystems/overlayfs.rst): the
- * topmost layer that has a name wins, directories are merged down to an opaque one, whiteouts hide. Looking is done by hand, so that
- * nothing has to be mounted for it. Symlinks are not followed.
+ * The settled layers below another one, seen as one tree, as overlayfs will show them (Linux,
+ * filesystems/overlayfs.rst): the topmost layer that has a name wins, directories are merged down to an
+ * opaque one, whiteouts hide. Looking is done by hand, so that nothing has to be mounted for it. Symlinks are
+ * not followed.
  */
 export class LowerLayers {
   readonly #fs: FileSystem;
@@ -28,7 +29,8 @@ export class LowerLayers {
   readonly #open = new Map<string, number>();
 
   /**
-   * @param paths the layers' directories, top-down; they are opened when they are needed, which most are not for most layers
+   * @param paths the layers' directories, top-down; they are opened when they are needed, which most are not
+   * for most layers
    */
   constructor(fs: FileSystem, paths: readonly string[]) {
     this.#fs = fs;
@@ -62,13 +64,24 @@ export class LowerLayers {
     return found;
   }
 
+  /** The target of what has this path, if it is a symlink. */
+  symlinkAt(path: ByteString): ByteString | undefined {
+    const found = this.get(path);
+    if (found?.status.type !== "symlink") return undefined;
+    const { parent, name } = this.locate(found.layer, path);
+    return this.#fs.readLink(parent, name);
+  }
+
   /** The names in a directory, with those that are hidden. */
   names(path: ByteString): ByteString[] {
     const parts = this.get(path)?.parts ?? [];
     return parts.flatMap((layer) => this.#fs.list(this.descriptor(layer, path)));
   }
 
-  /** Where a path is in a layer that has it: descriptor of its directory, valid until the next call, and its name there. */
+  /**
+   * Where a path is in a layer that has it: descriptor of its directory, valid until the next call, and its
+   * name there.
+   */
   locate(layer: number, path: ByteString): { readonly parent: number; readonly name: ByteString } {
     const [directory, name] = splitPath(path);
     return { parent: this.descriptor(layer, directory), name };

@@ -2,8 +2,6 @@ import type { Descriptor } from "../registry/descriptor.ts";
 import { parseDigest } from "../registry/digest.ts";
 import { isObject, type JsonObject, parseJson } from "./json.ts";
 
-export type { ImageConfig } from "./image_config.ts";
-
 /** What a registry's manifests are: the descriptions of one image, or of several for different platforms. */
 export type Manifest = ImageManifest | ImageIndex;
 
@@ -36,7 +34,10 @@ export interface Platform {
   readonly variant?: string;
 }
 
-/** overlayfs takes 500 layers and docker 127; the options of a mount with more would not fit its one page of memory. */
+/**
+ * overlayfs takes 500 layers and docker 127; the options of a mount with more would not fit its one page of
+ * memory.
+ */
 const MAX_LAYERS = 127;
 
 const KINDS: Readonly<Record<string, Manifest["kind"]>> = {
@@ -63,9 +64,10 @@ const FOREIGN = /\.foreign\.|\.nondistributable\./;
  * Reads a manifest.
  *
  * @param bytes as the registry sent it
- * @param contentType without parameters, in lower case; it decides what the manifest is read as. Where there is none, "", the
- * manifest's own media type does
- * @throws {Error} if it is not one that can be pulled, or can be read as another kind of manifest too (CVE-2021-41190)
+ * @param contentType without parameters, in lower case; it decides what the manifest is read as. Where there
+ * is none, "", the manifest's own media type does
+ * @throws {Error} if it is not one that can be pulled, or can be read as another kind of manifest too
+ * (CVE-2021-41190)
  */
 export function parseManifest(bytes: Uint8Array, contentType: string): Manifest {
   try {

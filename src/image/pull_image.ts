@@ -78,8 +78,9 @@ const MAX_CONFIG = 8 << 20;
 const REPORT_INTERVAL = 50;
 
 /**
- * Pulls an image: what of it is not in the store yet is fetched, verified and unpacked. Nothing of a layer is visible in the store before all
- * of it has been verified, against the registry's digest and against its DiffID.
+ * Pulls an image: what of it is not in the store yet is fetched, verified and unpacked. Nothing of a layer is
+ * visible in the store before all of it has been verified, against the registry's digest and against its
+ * DiffID.
  *
  * This process' umask is 0 afterwards.
  *

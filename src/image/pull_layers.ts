@@ -25,7 +25,10 @@ export interface PullLayersOptions {
   readonly store: LayerStore;
   readonly fs: FileSystem;
   readonly budget: UnpackBudget;
-  /** Fetches a layer; the stream ends cleanly only if it has the digest of its descriptor, and can be cancelled at any time. */
+  /**
+   * Fetches a layer; the stream ends cleanly only if it has the digest of its descriptor, and can be
+   * cancelled at any time.
+   */
   readonly open: (
     descriptor: Descriptor,
     options: { onBytes: (bytes: number) => void },
@@ -35,12 +38,15 @@ export interface PullLayersOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How far a layer is: it is in the store already; waits; is being fetched and unpacked; waits for those below; is in the store now. */
+/**
+ * How far a layer is: it is in the store already; waits; is being fetched and unpacked; waits for those
+ * below; is in the store now.
+ */
 export type LayerPhase = "present" | "waiting" | "fetching" | "unpacked" | "done";
 
 /**
- * As many are fetched at a time: enough to fill the network and the processors, few enough for a registry's patience. Each
- * has a thread of its own, which takes a while to start.
+ * As many are fetched at a time: enough to fill the network and the processors, few enough for a registry's
+ * patience. Each has a thread of its own, which takes a while to start.
  */
 const PARALLEL = Math.min(Math.max(navigator.hardwareConcurrency, 2), 4);
 
@@ -51,8 +57,9 @@ interface Unsettled {
 }
 
 /**
- * Brings the layers of an image that are missing into the store. They are fetched and unpacked side by side, then settled and
- * committed bottom-up, each as soon as all below it are there. The first failure ends the others; what has been committed by then stays.
+ * Brings the layers of an image that are missing into the store. They are fetched and unpacked side by side,
+ * then settled and committed bottom-up, each as soon as all below it are there. The first failure ends the
+ * others; what has been committed by then stays.
  *
  * @throws {Error} naming the layer that failed
  */

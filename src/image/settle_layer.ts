@@ -9,11 +9,10 @@ import {
 import type { FileSystem } from "./file_system.ts";
 import type { LayerDirectories, LayerDirectory } from "./layer_directories.ts";
 import type { LowerLayers } from "./lower_layers.ts";
+import { type Hidden, MergedTree } from "./merged_tree.ts";
+import { resolvePath } from "./resolve_path.ts";
 import { removeTree, type UnpackedLayer } from "./unpack_layer.ts";
 import { makeOpaque, makeWhiteout } from "./whiteout.ts";
-
-/** As many symlinks as the kernel follows in one look-up (path_resolution(7)). */
-const MAX_SYMLINKS = 40;
 
 /** A directory of which nobody says anything. Its time is the same whenever the image is unpacked. */
 const IMPLIED: EntryMetadata = {
@@ -25,14 +24,21 @@ const IMPLIED: EntryMetadata = {
 };
 
 /**
- * Completes a layer that has been unpacked by itself, so that an overlay of all layers looks as if they had been unpacked one
- * over the other:
+ * What a directory is called, in the root, while what it has in it is moved. No layer has this name: it would
+ * be a whiteout.
+ */
+const MOVING = ".wh..wh.moving";
+
+/**
+ * Completes a layer that has been unpacked by itself, so that an overlay of all layers looks as if they had
+ * been unpacked one over the other:
  *
- * - What the layer has in a directory that it only implies belongs behind the symlink that the layers below may have there,
- *   `lib/x` to `usr/lib/x` where `lib -> usr/lib`.
- * - Whiteouts are made where there is something to hide. An idle one must not be left behind: in a directory that only one layer has
- *   overlayfs does not look for whiteouts, and would list it.
- * - Hard links to files of lower layers are made. The layers are in one file system, so the link is a real one.
+ * - What the layer has in a directory that it only implies belongs behind the symlink that the layers below
+ *   may have there, `lib/x` to `usr/lib/x` where `lib -> usr/lib`.
+ * - Whiteouts are made where there is something to hide. An idle one must not be left behind: in a directory
+ *   that only one layer has overlayfs does not look for whiteouts, and would list it.
+ * - Hard links to files of lower layers are made. The layers are in one file system, so the link is a real
+ *   one.
  * - Directories get their metadata, implied ones that of the directory below.
  *
  * @param layer closed afterwards by the caller, changed by nobody any more
@@ -47,31 +53,22 @@ class Settlement {
   readonly #fs: FileSystem;
   readonly #directories: LayerDirectories;
   readonly #lower: LowerLayers;
-  /** Names and directories whose lower part is hidden by this layer. */
-  #whiteouts: ReadonlySet<ByteString>;
-  #opaques: ReadonlySet<ByteString>;
+  readonly #hidden: Hidden;
+  readonly #tree: MergedTree;
 
   constructor(fs: FileSystem, layer: UnpackedLayer, lower: LowerLayers) {
     this.#fs = fs;
     this.#directories = layer.directories;
     this.#lower = lower;
-    this.#whiteouts = layer.whiteouts;
-    this.#opaques = layer.opaques;
+    this.#hidden = hiddenBy(layer, lower);
+    this.#tree = new MergedTree(fs, layer.directories, { lower, hidden: this.#hidden });
   }
 
   run(): void {
-    const whiteouts = [...this.#whiteouts].map((path) => {
-      const [directory, name] = splitPath(path);
-      return joinPath(this.#resolve(directory), name);
-    });
-    const opaques = new Set([...this.#opaques].map((path) => this.#resolve(path)));
-    // overlayfs does not ask whether the root of a layer is opaque.
-    if (opaques.delete("")) whiteouts.push(...this.#lower.names(""));
-    this.#whiteouts = new Set(whiteouts);
-    this.#opaques = opaques;
+    const { whiteouts, opaques } = this.#hidden;
     this.#moveBehindSymlinks();
-    for (const path of this.#whiteouts) this.#makeWhiteout(path);
-    for (const path of this.#opaques) this.#makeOpaque(path);
+    for (const path of whiteouts) this.#makeWhiteout(path);
+    for (const path of opaques) this.#makeOpaque(path);
     this.#makePendingLinks();
     for (const directory of this.#directories.all()) this.#complete(directory);
   }
@@ -81,47 +78,55 @@ class Settlement {
     for (let directory = todo.pop(); directory !== undefined; directory = todo.pop()) {
       this.#directories.trim();
       const { path } = directory;
-      if (directory.metadata === undefined && path !== "" && this.#symlinkAt(path) !== undefined) {
-        const target = this.#ensure(this.#resolve(path));
-        todo.push(...this.#merge(directory, target));
+      const isImplied = directory.metadata === undefined && path !== "";
+      if (isImplied && this.#tree.symlinkAt(path) !== undefined) {
+        const target = this.#ensure(this.#tree.resolve(path));
+        // It may be in the way of what it has in it itself.
+        this.#move(directory, this.#directories.root, { name: MOVING });
+        this.#merge(directory, target, todo);
       } else {
-        if (directory.metadata === undefined) this.#checkDirectoryBelow(path);
-        todo.push(...directory.children.values());
+        if (isImplied) this.#checkDirectoryBelow(path);
+        for (const child of directory.children.values()) todo.push(child);
       }
     }
   }
 
   /**
-   * Moves everything in a directory of the layer into another one. Where both have something, that of `from` stays: which entry
-   * came later is not known any more.
+   * Moves everything in a directory of the layer into another one. Where both have something, that of `from`
+   * stays: which entry came later is not known any more.
    *
-   * @returns the directories that have another path now
+   * @param moved gets the directories that have another path now
    */
-  #merge(from: LayerDirectory, to: LayerDirectory): LayerDirectory[] {
-    const moved: LayerDirectory[] = [];
+  #merge(from: LayerDirectory, to: LayerDirectory, moved: LayerDirectory[]): void {
     for (const name of this.#fs.list(this.#directories.descriptor(from))) {
       const child = from.children.get(name);
       const existing = to.children.get(name);
       to.pendingLinks?.delete(name);
       if (child !== undefined && existing !== undefined) {
         existing.metadata = child.metadata ?? existing.metadata;
-        moved.push(...this.#merge(child, existing));
+        this.#merge(child, existing, moved);
         continue;
       }
       if (child !== undefined || existing !== undefined) this.#remove(to, name);
+      if (child !== undefined) {
+        this.#move(child, to);
+        moved.push(child);
+        continue;
+      }
       const source = this.#directories.descriptor(from);
       this.#fs.rename(source, name, this.#directories.descriptor(to), name);
-      if (child !== undefined) {
-        this.#directories.move(child, to);
-        moved.push(child);
-      }
     }
     if (from.pendingLinks !== undefined) {
       to.pendingLinks = new Map([...to.pendingLinks ?? [], ...from.pendingLinks]);
     }
     this.#fs.removeDirectory(this.#directories.descriptor(from.parent!), from.name);
     this.#directories.forget(from);
-    return moved;
+  }
+
+  #move(directory: LayerDirectory, to: LayerDirectory, { name = directory.name } = {}): void {
+    const source = this.#directories.descriptor(directory.parent!);
+    this.#fs.rename(source, directory.name, this.#directories.descriptor(to), name);
+    this.#directories.move(directory, to, name);
   }
 
   #remove(parent: LayerDirectory, name: ByteString): void {
@@ -129,7 +134,7 @@ class Settlement {
     if (directory !== undefined) {
       removeTree(this.#fs, this.#directories, directory);
       this.#directories.forget(directory);
-    } else if (this.#exists(parent, name)) {
+    } else if (this.#tree.has(parent, name)) {
       this.#fs.removeFile(this.#directories.descriptor(parent), name);
     }
   }
@@ -138,10 +143,11 @@ class Settlement {
     const [directory, name] = splitPath(path);
     const parent = this.#directories.get(directory);
     const survivor = parent?.children.get(name);
-    // What the layer has itself stays, whichever entry came first; of a directory only what the layer itself has in it.
+    // What the layer has itself stays, whichever entry came first; of a directory only what the layer itself
+    // has in it.
     if (survivor !== undefined) survivor.opaque = true;
-    else if (parent !== undefined && this.#exists(parent, name)) return;
-    else if (this.#reaches(path)) {
+    else if (parent !== undefined && this.#tree.has(parent, name)) return;
+    else if (this.#tree.hideable(path) !== undefined) {
       const fd = this.#directories.descriptor(this.#ensure(directory));
       makeWhiteout(this.#fs, fd, name);
     }
@@ -149,8 +155,8 @@ class Settlement {
   }
 
   #makeOpaque(path: ByteString): void {
-    const below = this.#shows(path) && !this.#replaces(path) ? this.#lower.get(path) : undefined;
-    if (below?.status.type === "directory") this.#ensure(path).opaque = true;
+    const isDirectory = this.#tree.below(path)?.status.type === "directory";
+    if (isDirectory && !this.#tree.hasFile(path)) this.#ensure(path).opaque = true;
     this.#directories.trim();
   }
 
@@ -162,7 +168,7 @@ class Settlement {
     const made = new Set<ByteString>();
     for (const { directory, name, target } of links) {
       const [targetDirectory, targetName] = splitPath(target);
-      const path = joinPath(this.#resolve(targetDirectory), targetName);
+      const path = joinPath(this.#tree.resolve(targetDirectory), targetName);
       this.#makeLink(directory, name, path, made.has(path));
       made.add(directory.pathOf(name));
       this.#directories.trim();
@@ -181,7 +187,7 @@ class Settlement {
     // One that comes later in its own layer, perhaps.
     const [from, fromName] = splitPath(path);
     const parent = this.#directories.get(from);
-    if (parent === undefined || !this.#exists(parent, fromName)) {
+    if (parent === undefined || !this.#tree.has(parent, fromName)) {
       const link = displayName(directory.pathOf(name));
       throw new Error(`Cannot make the hard link ${link}: no layer has ${displayName(path)}`);
     }
@@ -193,14 +199,14 @@ class Settlement {
     this.#directories.trim();
     const fd = this.#directories.descriptor(directory);
     const metadata = directory.metadata ?? this.#metadataBelow(directory.path) ?? IMPLIED;
-    if (directory.opaque && this.#reaches(directory.path)) makeOpaque(this.#fs, fd);
+    if (directory.opaque && this.#tree.hideable(directory.path)) makeOpaque(this.#fs, fd);
     // The root has been made by somebody else.
     const made = directory === this.#directories.root ? undefined : IMPLIED_MODE;
     applyMetadata(this.#fs, fd, metadata, made);
   }
 
   #metadataBelow(path: ByteString): EntryMetadata | undefined {
-    const found = this.#shows(path) ? this.#lower.get(path) : undefined;
+    const found = this.#tree.below(path);
     if (found === undefined) return undefined;
     const fd = this.#lower.descriptor(found.layer, path);
     const attributes = new Map<ByteString, ByteString>();
@@ -211,7 +217,10 @@ class Settlement {
     return { ...found.status, attributes: attributes.size > 0 ? attributes : undefined };
   }
 
-  /** The directory of the layer with this path, which no symlink is on; it and those it is in are made if they are missing. */
+  /**
+   * The directory of the layer with this path, which no symlink is on; it and those it is in are made if they
+   * are missing.
+   */
   #ensure(path: ByteString): LayerDirectory {
     const known = this.#directories.get(path);
     if (known !== undefined) return known;
@@ -225,82 +234,30 @@ class Settlement {
   }
 
   #checkDirectoryBelow(path: ByteString): void {
-    const found = this.#shows(path) ? this.#lower.get(path) : undefined;
+    const found = this.#tree.below(path);
     if (found !== undefined && found.status.type !== "directory") throw notDirectory(path);
   }
+}
 
-  /** Follows the symlinks of this layer and of those below, as if they were one tree. */
-  #resolve(path: ByteString): ByteString {
-    let at: ByteString = "";
-    let symlinks = 0;
-    const todo = path.split("/").reverse();
-    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
-      if (name === "" || name === ".") continue;
-      if (name === "..") {
-        at = splitPath(at)[0];
-        continue;
-      }
-      const next = joinPath(at, name);
-      const target = this.#symlinkAt(next);
-      if (target === undefined) {
-        at = next;
-        continue;
-      }
-      if (++symlinks > MAX_SYMLINKS) {
-        throw new Error(`Cannot follow ${displayName(path)}: too many symlinks`);
-      }
-      if (target.startsWith("/")) at = "";
-      todo.push(...target.split("/").reverse());
-    }
-    return at;
-  }
-
-  /** The target if there is a symlink, of this layer or shining through. The layer's implied directories are transparent. */
-  #symlinkAt(path: ByteString): ByteString | undefined {
+/**
+ * What a layer hides, behind the symlinks of the layers below. Those of its own are not followed: whiteouts
+ * are of what the layers below have (OCI image-spec, layer.md#whiteouts), and where they have a directory
+ * that the layer makes a symlink of, they may well be of what was in there.
+ */
+function hiddenBy(layer: Hidden, lower: LowerLayers): Hidden {
+  const resolve = (path: ByteString) => resolvePath(path, (path) => lower.symlinkAt(path));
+  const whiteouts = new Set<ByteString>();
+  for (const path of layer.whiteouts) {
     const [directory, name] = splitPath(path);
-    const own = this.#directories.get(path);
-    if (own?.metadata !== undefined) return undefined;
-    const parent = this.#directories.get(directory);
-    if (own === undefined && parent !== undefined) {
-      const fd = this.#directories.descriptor(parent);
-      const status = this.#fs.statusAt(fd, name);
-      if (status?.type === "symlink") return this.#fs.readLink(fd, name);
-      if (status !== undefined) return undefined;
-    }
-    const found = this.#shows(path) ? this.#lower.get(path) : undefined;
-    if (found?.status.type !== "symlink") return undefined;
-    const { parent: fd, name: link } = this.#lower.locate(found.layer, path);
-    return this.#fs.readLink(fd, link);
+    whiteouts.add(joinPath(resolve(directory), name));
   }
-
-  #exists(parent: LayerDirectory, name: ByteString): boolean {
-    return this.#fs.statusAt(this.#directories.descriptor(parent), name) !== undefined;
+  const opaques = new Set<ByteString>();
+  for (const path of layer.opaques) opaques.add(resolve(path));
+  if (opaques.delete("")) {
+    // overlayfs does not ask whether the root of a layer is opaque.
+    for (const name of lower.names("")) whiteouts.add(name);
   }
-
-  /** True if the layers below have this, and this layer does not hide it. */
-  #shows(path: ByteString): boolean {
-    return !this.#whiteouts.has(path) && this.#reaches(path);
-  }
-
-  /** True if the layers below have this, and this layer does not hide what it is in. */
-  #reaches(path: ByteString): boolean {
-    if (this.#lower.get(path) === undefined) return false;
-    for (let [at] = splitPath(path); at !== ""; [at] = splitPath(at)) {
-      if (this.#whiteouts.has(at) || this.#opaques.has(at) || this.#replaces(at)) return false;
-    }
-    return true;
-  }
-
-  /**
-   * True if the layer has something there that is no directory. Where that takes the place of a directory umoci writes whiteouts of what
-   * was in the directory, too.
-   */
-  #replaces(path: ByteString): boolean {
-    if (this.#directories.get(path) !== undefined) return false;
-    const [directory, name] = splitPath(path);
-    const parent = this.#directories.get(directory);
-    return parent !== undefined && this.#exists(parent, name);
-  }
+  return { whiteouts, opaques };
 }
 
 function notDirectory(path: ByteString): Error {

@@ -1,4 +1,7 @@
-/** Where the data of sparse files belongs: the four formats that GNU tar has had for it (its manual, "Sparse Formats"). */
+/**
+ * Where the data of sparse files belongs: the four formats that GNU tar has had for it (its manual, "Sparse
+ * Formats").
+ */
 import type { Buffer } from "node:buffer";
 import type { ByteString } from "../../ffi/byte_string.ts";
 import { wholeNumber } from "./pax_records.ts";

@@ -44,7 +44,8 @@ const SEVEN = 0x37;
  */
 export function readTarHeader(block: Buffer, at: number): TarHeader | undefined {
   if (!verifyChecksum(block, at)) return undefined;
-  // "ustar\0" is POSIX's, "ustar " GNU's, which puts other things where POSIX has the prefix; anything else is older than both.
+  // "ustar\0" is POSIX's, "ustar " GNU's, which puts other things where POSIX has the prefix; anything else
+  // is older than both.
   const posix = startsWith(block, at + 257, "ustar\0");
   const devices = posix || startsWith(block, at + 257, "ustar ");
   const name = text(block, at, 100);

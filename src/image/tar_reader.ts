@@ -49,9 +49,10 @@ const TYPES: Readonly<Record<string, TarEntryType>> = {
 };
 
 /**
- * Reads an archive as it comes in chunks: ustar, PAX, GNU and what is older. It follows GNU tar where it has extensions,
- * and Go's archive/tar, with which images are made and unpacked, where readers differ. Contents are handed on as parts of
- * the chunks that came in; nothing is copied but extended headers and what a chunk's end cuts in two.
+ * Reads an archive as it comes in chunks: ustar, PAX, GNU and what is older. It follows GNU tar where it has
+ * extensions, and Go's archive/tar, with which images are made and unpacked, where readers differ. Contents
+ * are handed on as parts of the chunks that came in; nothing is copied but extended headers and what a
+ * chunk's end cuts in two.
  */
 export class TarReader {
   readonly #sink: TarSink;
@@ -106,8 +107,8 @@ export class TarReader {
   /**
    * Says that there are no more bytes.
    *
-   * @throws {TarError} if the archive is cut short. Its end may be missing: the blocks of zeros, and the padding of the last file, which
-   * umoci leaves out
+   * @throws {TarError} if the archive is cut short. Its end may be missing: the blocks of zeros, and the
+   * padding of the last file, which umoci leaves out
    */
   end(): void {
     if (this.#state === "contents" && this.#left === 0) this.#onEnd();

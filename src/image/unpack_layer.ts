@@ -34,9 +34,9 @@ interface OpenFile {
 }
 
 /**
- * Writes one layer into a directory of its own, entry by entry, without a look at the layers below. What depends on them is
- * noted: directories without an entry, whiteouts, hard links to what is not in this layer. Directories get their owners,
- * modes and times at the end, when nothing changes in them any more.
+ * Writes one layer into a directory of its own, entry by entry, without a look at the layers below. What
+ * depends on them is noted: directories without an entry, whiteouts, hard links to what is not in this layer.
+ * Directories get their owners, modes and times at the end, when nothing changes in them any more.
  */
 export class LayerUnpacker implements TarSink, UnpackedLayer {
   readonly directories: LayerDirectories;

@@ -1,4 +1,7 @@
-/** How overlayfs marks in a layer what it hides in lower ones (Linux, filesystems/overlayfs.rst, "whiteouts and opaque directories"). */
+/**
+ * How overlayfs marks in a layer what it hides in lower ones (Linux, filesystems/overlayfs.rst, "whiteouts
+ * and opaque directories").
+ */
 import type { ByteString } from "../../ffi/byte_string.ts";
 import type { DeviceNumber } from "../../ffi/files.ts";
 import type { FileSystem } from "./file_system.ts";

@@ -8,8 +8,9 @@ const SKIPPABLE = 0x184d2a50;
 const MAX_HEADER = 8;
 
 /**
- * Follows the structure of zstd data, frame by frame and block by block, without decoding anything (RFC 8878, 3.1). node:zlib does
- * not say whether the data ended where a frame does, so an archive that was cut short would go unnoticed.
+ * Follows the structure of zstd data, frame by frame and block by block, without decoding anything (RFC 8878,
+ * 3.1). node:zlib does not say whether the data ended where a frame does, so an archive that was cut short
+ * would go unnoticed.
  */
 export class ZstdFrames {
   /** Bytes to pass over before the next header. */

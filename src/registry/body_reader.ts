@@ -3,7 +3,7 @@ import { type MinimumRate, RateWatchdog } from "./rate_watchdog.ts";
 import { type RegistryAction, RegistryError } from "./registry_error.ts";
 import { networkError } from "./network_error.ts";
 
-/** Large chunks, as each one costs the consumer a round trip to a thread of zlib's. */
+/** Large chunks, as each one costs the consumer a message to the decoding thread. */
 const CHUNK = 256 * 1024;
 /** As much of a body that nobody wants is read so that its connection can be used again. */
 const DISCARD = 16 * 1024;

@@ -1,6 +1,6 @@
 /**
- * What images with difficult layers have to come to. The same table is run in memory (`unpack_layer_test.ts`) and by the kernel
- * (`tests/system/unpack_test.ts`).
+ * What images with difficult layers have to come to. The same table is run in memory (`unpack_layer_test.ts`)
+ * and by the kernel (`tests/system/unpack_test.ts`).
  */
 import { base256, concat, padded, tar, type TarItem, tarItem } from "../support/tar_writer.ts";
 
@@ -10,8 +10,8 @@ export interface LayerCase {
   /** Archives, bottom-up. */
   readonly layers: readonly Uint8Array<ArrayBuffer>[];
   /**
-   * What each path is, as {@linkcode describeFile} says it; the root, "/", may be left out. An error's message or one of its causes' has to match
-   * an expression.
+   * What each path is, as {@linkcode describeFile} says it; the root, "/", may be left out. An error's
+   * message or one of its causes' has to match an expression.
    */
   readonly expected: Readonly<Record<string, string>> | RegExp;
 }
@@ -32,8 +32,8 @@ export interface DescribedFile {
 }
 
 /**
- * Describes a file in a line: type, mode, owner unless it is 0:0, what it contains, how many names it has if there are several, its time unless it
- * is the one that the tar writer gives, its attributes.
+ * Describes a file in a line: type, mode, owner unless it is 0:0, what it contains, how many names it has if
+ * there are several, its time unless it is the one that the tar writer gives, its attributes.
  */
 export function describeFile(file: DescribedFile): string {
   const { type, mode, uid, gid, device: { major, minor }, mtime } = file;
@@ -158,7 +158,7 @@ export const LAYER_CASES: readonly LayerCase[] = [
       symlink("b", "../../outside"),
       file("a/chain", "evil"),
       symlink("slash", "/"),
-      file("slash/tmp/x", "evil"),
+      file("slash/tmp/frontloader-escape", "evil"),
     )],
     expected: {
       etc: "symlink -> /outside",
@@ -171,7 +171,7 @@ export const LAYER_CASES: readonly LayerCase[] = [
       "outside/chain": 'file 644 "evil"',
       slash: "symlink -> /",
       tmp: IMPLIED,
-      "tmp/x": 'file 644 "evil"',
+      "tmp/frontloader-escape": 'file 644 "evil"',
     },
   },
   {
@@ -516,6 +516,43 @@ export const LAYER_CASES: readonly LayerCase[] = [
     expected: { a: 'file 644 ""', d: DIR, "d/y": 'file 644 ""' },
   },
   {
+    name: "whiteouts of what was in a directory that the layer replaces mean nothing",
+    layers: [
+      tar(dir("d"), file("d/f"), dir("d/sub"), file("d/sub/g"), dir("e"), file("e/h")),
+      tar(
+        file("d", "now a file"),
+        file("d/.wh.f"),
+        file("d/sub/.wh.g"),
+        file("d/.wh..wh..opq"),
+        symlink("e", "nowhere"),
+        file("e/.wh.h"),
+      ),
+    ],
+    expected: { d: 'file 644 "now a file"', e: "symlink -> nowhere" },
+  },
+  {
+    name: "whiteouts are of what the layers below have, whatever symlinks the layer itself has",
+    layers: [
+      tar(
+        dir("b"),
+        file("b/a"),
+        file("b/c"),
+        symlink("c", "."),
+        dir("d"),
+        file("d/x"),
+        file("stays"),
+      ),
+      tar(file("c/b/.wh.a"), file("c", "replaced"), symlink("d", "."), file("d/.wh..wh..opq")),
+    ],
+    expected: {
+      b: DIR,
+      "b/c": 'file 644 ""',
+      c: 'file 644 "replaced"',
+      d: "symlink -> .",
+      stays: 'file 644 ""',
+    },
+  },
+  {
     name: "what an opaque directory hides has no influence on the layers above",
     layers: [
       tar(dir("d"), dir("d/sub", { mode: 0o700 }), symlink("d/link", "sub"), file("d/a")),
@@ -704,6 +741,22 @@ export const LAYER_CASES: readonly LayerCase[] = [
       "usr/lib/was-dir": 'file 644 "file"',
       "usr/lib/was-file": IMPLIED,
       "usr/lib/was-file/y": 'file 644 ""',
+    },
+  },
+  {
+    name: "what belongs behind a symlink may take the place of the directory that it came in",
+    layers: [
+      tar(dir("a"), symlink("a/a", "../a"), dir("c"), symlink("c/c", "."), dir("c/d")),
+      tar(file("a/a/a", "now here"), file("c/c/c/x"), file("c/c/d/y")),
+    ],
+    expected: {
+      a: DIR,
+      "a/a": 'file 644 "now here"',
+      c: DIR,
+      "c/c": "symlink -> .",
+      "c/d": DIR,
+      "c/d/y": 'file 644 ""',
+      "c/x": 'file 644 ""',
     },
   },
   {

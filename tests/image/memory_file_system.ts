@@ -19,9 +19,10 @@ export class MemoryFile {
 }
 
 /**
- * A file system in memory that behaves as Linux does where unpacking can notice: set-id bits and `security.capability` go away with
- * chown, a directory's time changes with what is in it, a hard link is another name for the same file. Descriptors are numbers; a
- * closed one is an error, and {@linkcode openDescriptors} tells of those that were forgotten.
+ * A file system in memory that behaves as Linux does where unpacking can notice: set-id bits and
+ * `security.capability` go away with chown, a directory's time changes with what is in it, a hard link is
+ * another name for the same file. Descriptors are numbers; a closed one is an error, and {@linkcode
+ * openDescriptors} tells of those that were forgotten.
  */
 export class MemoryFileSystem implements FileSystem {
   readonly directories = new Map<string, MemoryFile>();

@@ -4,7 +4,8 @@ import type { MemoryFile } from "./memory_file_system.ts";
 const OPAQUE = "trusted.overlay.opaque";
 
 /**
- * Describes what overlayfs shows of layers, its weaknesses included: in a directory that only one layer has, a whiteout is listed.
+ * Describes what overlayfs shows of layers, its weaknesses included: in a directory that only one layer has,
+ * a whiteout is listed.
  *
  * @param layers their roots, bottom-up
  */

@@ -59,7 +59,7 @@ export class LayerPlace implements AsyncDisposable {
     assert.deepEqual(namesIn(this.store.directory), ["layers", "staging", "trash"]);
     assert.deepEqual(namesIn(`${this.store.directory}/staging`), []);
     assert.deepEqual(namesIn(`${this.store.directory}/trash`), []);
-    for (const path of ["/outside", "/root-up", "/absolute", "/tmp/x"]) {
+    for (const path of ["/outside", "/root-up", "/absolute", "/tmp/frontloader-escape"]) {
       assert.throws(() => Deno.lstatSync(path), Deno.errors.NotFound);
     }
   }
