@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { launchSpecOf } from "../../src/container/launch_spec_of.ts";
-import type { ImageConfig } from "../../src/image/manifest.ts";
+import type { ImageConfig } from "../../src/image/image_config.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import { fakeImage } from "../support/fake_containers.ts";
 
