@@ -116,6 +116,8 @@ bundle() {
   need_deno
   rm -rf dist
   deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
+  # Apart from the rest: see loadAwsSdk in src/system/self.ts.
+  deno bundle --quiet --platform deno --outdir dist src/aws/sdk.ts
 }
 
 case "${1:-}" in

@@ -8,7 +8,7 @@ const USAGE =
   `frontloader keeps containers running and upgrades them by itself from a docker registry.
 
   frontloader [run] [-c URL]        run the containers of the configuration at URL: a path, file:, http: or https:
-  frontloader check FILE|URL …      validate a configuration
+  frontloader check FILE|URL …      validate a configuration; --resolve: also the one that it names
   frontloader pull IMAGE DIR        mount the root file system of an image on a directory
   frontloader status [--json]       what runs, since when, from which digest
   frontloader update [ID]           check the registry now

@@ -1,17 +1,23 @@
 import { parseArgs } from "node:util";
 import { getLogger } from "@logtape/logtape";
+import { setHostname } from "../../ffi/namespaces.ts";
+import { EcrTokens } from "../aws/ecr_tokens.ts";
+import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { StagePool } from "../container/stage_pool.ts";
-import { loadPrimary } from "../config/load_primary.ts";
-import { primaryLocation } from "../config/primary_location.ts";
+import { loadPrimary } from "../config/source/load_primary.ts";
+import { type PrimarySource, primarySource } from "../config/source/primary_source.ts";
 import { serveControl } from "../control/server.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { startLog } from "../log/log.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { MachineIdentity } from "../system/machine_identity.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
+import { awsServices } from "./aws_services.ts";
+import { UsageError } from "./usage_error.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
 
@@ -26,15 +32,28 @@ export async function run(args: readonly string[]): Promise<number> {
     args: [...args],
     options: { config: { type: "string", short: "c" }, debug: { type: "boolean" } },
   });
-  const source = primaryLocation(values.config, Deno.env.toObject());
+  const environment = Deno.env.toObject();
+  const { metadata, aws } = awsServices(environment);
+  const { source, isInEc2, needsUserData } = sourceFor(values.config, environment, {
+    metadata,
+    aws,
+  });
+  const identity = new MachineIdentity({
+    ask: () => instanceIdentity(metadata),
+    setHostName: setHostname,
+  }, { required: needsUserData });
   const flushLog = startLog({ level: values.debug ? "debug" : "info" });
   const init = findInitProgram();
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
-  const images = new ImageService(store);
+  const images = new ImageService(store, new EcrTokens(aws));
   const stages = new StagePool();
   const supervisor = new Supervisor({
-    loadSettings: () => loadPrimary(source),
+    async loadSettings() {
+      const loaded = await loadPrimary(source);
+      if (isInEc2) await identity.establish();
+      return loaded;
+    },
     containers: {
       pull(settings, signal) {
         // What is pulled is started: the runtime of the stage starts in the meantime.
@@ -50,10 +69,11 @@ export async function run(args: readonly string[]): Promise<number> {
           init,
           stages,
           mountSource: directory.mountSource,
+          environment: identity.environment,
         }, onLine),
     },
     sweepLayers: (inUse) => images.sweep(inUse),
-  }, { source: source.description, version: VERSION });
+  }, { source, version: VERSION });
 
   // A mistake in the background must not take down everything that runs, and the machine where this is its init.
   for (const type of ["error", "unhandledrejection"] as const) {
@@ -93,4 +113,20 @@ export async function run(args: readonly string[]): Promise<number> {
   logger.info("Stopped");
   await flushLog();
   return 0;
+}
+
+/**
+ * Where the configuration is. If nothing says it, an init goes on nevertheless, and says so again and again: when it exits the
+ * kernel panics, and nobody reads why.
+ *
+ * @throws {UsageError} if nothing says it, and this is no init
+ */
+function sourceFor(...arguments_: Parameters<typeof primarySource>): PrimarySource {
+  try {
+    return primarySource(...arguments_);
+  } catch (error) {
+    if (Deno.pid !== 1 || !(error instanceof UsageError)) throw error;
+    const source = { description: "nowhere", load: () => Promise.reject(error) };
+    return { source, isInEc2: false, needsUserData: false };
+  }
 }

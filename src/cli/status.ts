@@ -27,15 +27,26 @@ export function formatStatus(
   { version, pid, since, configuration, containers }: SupervisorStatus,
   now: Date,
 ): string {
-  const { source, appliedAt, lastError } = configuration;
   return [
     `frontloader ${version}, pid ${pid}, up ${age(since, now)}`,
-    `configuration ${source}, ${
-      appliedAt === undefined ? "not applied yet" : `applied ${age(appliedAt, now)} ago`
-    }`,
-    ...lastError === undefined ? [] : [`  not in force: ${indented(lastError)}`],
+    ...formatConfiguration(configuration, now),
     ...containers.flatMap((container) => formatContainer(container, now)),
   ].join("\n");
+}
+
+function formatConfiguration(
+  { source, digest, appliedAt, readAt, lastError }: SupervisorStatus["configuration"],
+  now: Date,
+): string[] {
+  return [
+    `configuration: ${source}`,
+    appliedAt === undefined || readAt === undefined
+      ? "  not applied yet"
+      : `  applied ${age(appliedAt, now)} ago, read ${age(readAt, now)} ago: ${digest}`,
+    ...lastError === undefined ? [] : [
+      `  the newest is not in force, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`,
+    ],
+  ];
 }
 
 function formatContainer(

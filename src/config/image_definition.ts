@@ -1,14 +1,16 @@
 /** The definition of an image, and of what its registry wants to know. */
 import * as v from "valibot";
 import { parseReference } from "../registry/reference.ts";
+import { regionName, roleName } from "./aws_definition.ts";
 import {
   defaultKey,
+  key,
   nonEmptyText,
   object,
-  oneOf,
   optionalKey,
   pattern,
   text,
+  word,
 } from "./definition.ts";
 
 /** An image in a registry. */
@@ -25,12 +27,10 @@ export const manifest = v.pipe(
   }),
 );
 
-/** What a registry wants to know of who asks. */
-export const credentials = object({
-  type: defaultKey(oneOf(["basic", "ecr"]), "basic", {
+const basic = object({
+  type: defaultKey(word("basic"), "basic", {
     description:
-      "How the registry is asked: with user name and password, or with a token that the role of the EC2 machine gets.",
-    notYet: { except: "basic" },
+      "How the registry is asked: `basic` with user name and password, `ecr` with a token for Amazon ECR, which a role of the EC2 machine gets and renews.",
   }),
   username: optionalKey(pattern(/^[^:]+$/, 'a user name without ":"'), {
     description: "The user, or what the registry wants in its place.",
@@ -43,3 +43,19 @@ export const credentials = object({
     alias: ["token"],
   }),
 }, { together: ["username", "password"] });
+
+const ecr = object({
+  type: key(word("ecr"), { description: "The registry is Amazon ECR." }),
+  region: optionalKey(regionName, {
+    description:
+      "With `ecr`: the AWS region whose registry it is. Only needed where the registry is not called `<account>.dkr.ecr.<region>.amazonaws.com`.",
+    examples: ["eu-west-1"],
+  }),
+  machineRole: optionalKey(roleName, {
+    description: "With `ecr`: the role that gets the token. Without this key all are tried.",
+    examples: ["shop-web"],
+  }),
+});
+
+/** What a registry wants to know of who asks; `type` says which of these it is. */
+export const credentials = v.variant("type", [basic, ecr], "an object");

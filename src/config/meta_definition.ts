@@ -1,5 +1,6 @@
 /** The definition of the meta configuration: where the primary configuration is. */
 import * as v from "valibot";
+import { regionName, roleName } from "./aws_definition.ts";
 import {
   defaultKey,
   key,
@@ -12,12 +13,9 @@ import {
 } from "./definition.ts";
 import { schemaKey } from "./primary_definition.ts";
 
-const region = key(pattern(/^[a-z]{2,}(?:-[a-z0-9]+)+$/, "the name of an AWS region", 64), {
-  description: "The AWS region.",
-  examples: ["eu-west-1"],
-});
+const region = key(regionName, { description: "The AWS region.", examples: ["eu-west-1"] });
 
-const machineRole = optionalKey(pattern(/^[\w+=,.@-]{1,64}$/, "the name of an IAM role"), {
+const machineRole = optionalKey(roleName, {
   description: "The role of the machine that may read it. Without this key all are tried.",
   examples: ["shop-web"],
 });
@@ -47,7 +45,6 @@ const secretsManager = object({
   $schema: schemaKey,
   type: key(word("aws-sm"), {
     description: "The primary configuration is a secret in AWS Secrets Manager.",
-    notYet: true,
   }),
   secretId: key(pattern(/^[^\s]+$/, "the name or ARN of a secret", 2048), {
     description: "The name or ARN of the secret.",
@@ -61,7 +58,6 @@ const parameterStore = object({
   $schema: schemaKey,
   type: key(word("aws-ssm"), {
     description: "The primary configuration is a parameter in AWS Systems Manager.",
-    notYet: true,
   }),
   name: key(pattern(/^[^\s]+$/, "the name or ARN of a parameter", 2048), {
     description: "The name or ARN of the parameter.",
@@ -75,7 +71,6 @@ const objectStore = object({
   $schema: schemaKey,
   type: key(word("aws-s3"), {
     description: "The primary configuration is an object in Amazon S3.",
-    notYet: true,
   }),
   bucket: key(pattern(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "the name of a bucket"), {
     description: "The bucket.",

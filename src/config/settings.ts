@@ -1,5 +1,6 @@
 /** What the rest of the program knows of the configuration: valid, complete, in one form, and not to be changed. */
 import { isDeepStrictEqual } from "node:util";
+import type { AwsPlace } from "../aws/aws_access.ts";
 import type { CapabilityName } from "../container/capabilities.ts";
 import type { ImageReference } from "../registry/reference.ts";
 
@@ -19,8 +20,8 @@ export interface ContainerSettings {
   readonly id: string;
   /** The image that it is made from. */
   readonly image: ImageReference;
-  /** What the image's registry gets: the container's own, or else the global ones. Absent for a public image. */
-  readonly credentials?: Credentials;
+  /** How its registry is asked: the container's own way, or else the global one. Absent for a public image. */
+  readonly credentials?: Credentials | EcrAccess;
   /** The program and its arguments, at least the program. Absent: the image's Entrypoint and Cmd. */
   readonly command?: readonly string[];
   /** The user that it runs as, 0 to 2^32 - 2. */
@@ -57,12 +58,44 @@ export interface Credentials {
   readonly password: string;
 }
 
+/** A registry of Amazon ECR, whose credentials the machine gets by itself. */
+export interface EcrAccess {
+  readonly type: "ecr";
+  /** Absent if neither the settings nor the registry's name say it. */
+  readonly region?: string;
+  /** The role that gets them. Absent: whichever of the machine's may. */
+  readonly machineRole?: string;
+}
+
 /** Where the primary configuration is: a meta configuration. */
-export interface MetaSettings {
-  /** How it is read. */
+export type MetaSettings = PlainMeta | SecretMeta | ParameterMeta | ObjectMeta;
+
+/** It has a URL or a path. */
+export interface PlainMeta {
   readonly type: "plain";
   /** An http or https URL, or an absolute path. */
   readonly url: string;
+}
+
+/** It is a secret in AWS Secrets Manager. */
+export interface SecretMeta extends AwsPlace {
+  readonly type: "aws-sm";
+  /** The name or ARN of the secret. */
+  readonly secretId: string;
+}
+
+/** It is a parameter in AWS Systems Manager. */
+export interface ParameterMeta extends AwsPlace {
+  readonly type: "aws-ssm";
+  /** The name or ARN of the parameter. */
+  readonly name: string;
+}
+
+/** It is an object in Amazon S3. */
+export interface ObjectMeta extends AwsPlace {
+  readonly type: "aws-s3";
+  readonly bucket: string;
+  readonly key: string;
 }
 
 /**

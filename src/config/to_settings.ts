@@ -1,9 +1,10 @@
 /** Brings a valid configuration into the one form that the rest of the program knows. */
 import { CAPABILITIES, parseCapability } from "../container/capabilities.ts";
-import { parseReference } from "../registry/reference.ts";
+import { ecrRegion } from "../registry/ecr_host.ts";
+import { type ImageReference, parseReference } from "../registry/reference.ts";
 import type { Meta } from "./meta_definition.ts";
 import type { Primary } from "./primary_definition.ts";
-import type { ContainerSettings, Credentials, MetaSettings, Settings } from "./settings.ts";
+import type { ContainerSettings, MetaSettings, Settings } from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
 
@@ -23,10 +24,8 @@ export function toSettings(primary: Primary): Settings {
 
 /** @param meta a valid meta configuration */
 export function toMetaSettings(meta: Meta): MetaSettings {
-  if (meta.type !== "plain") {
-    throw new TypeError(`Cannot use a meta configuration of type ${meta.type}: not supported yet`);
-  }
-  return { type: meta.type, url: meta.url };
+  const { $schema: _, ...settings } = meta;
+  return settings;
 }
 
 function toContainerSettings(
@@ -34,12 +33,15 @@ function toContainerSettings(
   globalCredentials: Container["docker"],
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
-  const credentials = toCredentials(container.docker ?? globalCredentials);
+  const image = parseReference(container.manifest);
+  const credentials = container.docker === undefined
+    ? toGlobalCredentials(globalCredentials, image)
+    : toCredentials(container.docker, image);
   const command = toCommand(container.command);
   const capabilities = toCapabilities(container.capabilities);
   return {
     id,
-    image: parseReference(container.manifest),
+    image,
     ...(credentials !== undefined && { credentials }),
     ...(command !== undefined && { command }),
     uid,
@@ -56,9 +58,31 @@ function toContainerSettings(
   };
 }
 
-function toCredentials(docker: Container["docker"]): Credentials | undefined {
-  if (docker?.username === undefined || docker.password === undefined) return undefined;
+function toCredentials(
+  docker: NonNullable<Container["docker"]>,
+  { origin }: ImageReference,
+): ContainerSettings["credentials"] {
+  if (docker.type === "ecr") {
+    const { type, region = ecrRegion(origin), machineRole } = docker;
+    return {
+      type,
+      ...region !== undefined && { region },
+      ...machineRole !== undefined && { machineRole },
+    };
+  }
+  if (docker.username === undefined || docker.password === undefined) return undefined;
   return { username: docker.username, password: docker.password };
+}
+
+/** A token of Amazon's is for Amazon's registries: next to them public images of others are as common. */
+function toGlobalCredentials(
+  docker: Container["docker"],
+  image: ImageReference,
+): ContainerSettings["credentials"] {
+  if (docker === undefined) return undefined;
+  const isOthers = docker.type === "ecr" && docker.region === undefined &&
+    ecrRegion(image.origin) === undefined;
+  return isOthers ? undefined : toCredentials(docker, image);
 }
 
 function toCommand(command: Container["command"]): ContainerSettings["command"] {

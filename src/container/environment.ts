@@ -10,17 +10,19 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 export interface EnvironmentSources {
   /** The image's `Env`: `NAME=value` each (image-spec, config.md). */
   readonly image: readonly string[];
-  /** The container's settings; they win. */
+  /** What every container of this machine is told; wins over the image's. */
+  readonly machine: Readonly<Record<string, string>>;
+  /** The container's settings; they win over all. */
   readonly settings: Readonly<Record<string, string>>;
   /** Who the container runs as, for `HOME`. */
   readonly uid: number;
 }
 
 /**
- * Puts together a container's environment: defaults, then the image's, then the settings'.
+ * Puts together a container's environment: defaults, then the image's, the machine's, and the settings'.
  */
 export function containerEnvironment(
-  { image, settings, uid }: EnvironmentSources,
+  { image, machine, settings, uid }: EnvironmentSources,
 ): Record<string, string> {
   const fromImage = image.map((entry): [string, string] => {
     const equals = entry.indexOf("=");
@@ -31,6 +33,7 @@ export function containerEnvironment(
     ...DEFAULTS,
     HOME: uid === 0 ? "/root" : "/",
     ...Object.fromEntries(fromImage),
+    ...machine,
     ...settings,
   };
 }

@@ -21,6 +21,8 @@ export interface InstancePlace {
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
+  /** Variables that every container of this machine gets. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Where stage processes come from. */
   readonly stages: StagePool;
   /** Shown as the source of root file systems in the kernel's list of mounts. */
@@ -57,7 +59,11 @@ export async function launchInstance(
     writable: directory,
     source: place.mountSource,
   });
-  const container = await stage.launch(launchSpecOf(release, { rootFs, init: place.init }), onLine);
+  const { init, environment } = place;
+  const container = await stage.launch(
+    launchSpecOf(release, { rootFs, init, environment }),
+    onLine,
+  );
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
   try {

@@ -12,6 +12,8 @@ export interface LaunchPlace {
   readonly rootFs: string;
   /** Path of the static init. */
   readonly init: string;
+  /** Variables that every container of this machine gets. */
+  readonly environment: Readonly<Record<string, string>>;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface LaunchPlace {
  */
 export function launchSpecOf(
   { settings, image }: Release,
-  { rootFs, init }: LaunchPlace,
+  { rootFs, init, environment }: LaunchPlace,
 ): LaunchSpec {
   const { uid, gid } = settings;
   return {
@@ -29,7 +31,12 @@ export function launchSpecOf(
     init,
     readOnly: true,
     argv: commandOf(settings.command, image.config),
-    env: containerEnvironment({ image: image.config.env, settings: settings.environment, uid }),
+    env: containerEnvironment({
+      image: image.config.env,
+      machine: environment,
+      settings: settings.environment,
+      uid,
+    }),
     cwd: image.config.workingDir || "/",
     uid,
     gid,

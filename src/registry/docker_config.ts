@@ -1,3 +1,4 @@
+import { decodeBasicPair } from "./basic_pair.ts";
 import type { Credentials } from "./token_cache.ts";
 
 /** The key that docker keeps Docker Hub's credentials under, whatever the registry's host is called today. */
@@ -25,7 +26,10 @@ export function dockerCredentials(
     const auths = readAuths(path);
     const keys = host === DOCKER_HUB_HOST ? [DOCKER_HUB_KEY, "docker.io"] : [host, origin];
     const found = keys.map((key) => auths[key]).find((entry) => entry?.auth);
-    return found?.auth === undefined ? undefined : decode(found.auth);
+    if (found?.auth === undefined) return undefined;
+    const credentials = decodeBasicPair(found.auth);
+    if (credentials === undefined) throw new Error("no user name and password");
+    return credentials;
   } catch {
     // Without the cause: what a parser says of the file may quote it, and it is full of passwords.
     throw new Error(
@@ -45,12 +49,4 @@ function readAuths(path: string): Auths {
     throw error;
   }
   return JSON.parse(text).auths ?? {};
-}
-
-/** `auth` is `username:password` in base 64. */
-function decode(auth: string): Credentials {
-  const pair = new TextDecoder().decode(Uint8Array.fromBase64(auth));
-  const colon = pair.indexOf(":");
-  if (colon === -1) throw new Error("no colon");
-  return { username: pair.slice(0, colon), password: pair.slice(colon + 1) };
 }

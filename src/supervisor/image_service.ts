@@ -1,9 +1,11 @@
-import type { ContainerSettings } from "../config/settings.ts";
+import type { EcrTokens } from "../aws/ecr_tokens.ts";
+import type { ContainerSettings, Credentials, EcrAccess } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { pullInChild } from "../image/pull_process.ts";
 import type { Digest } from "../registry/digest.ts";
+import { RegistryError } from "../registry/registry_error.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
 import { TokenCache } from "../registry/token_cache.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -14,14 +16,19 @@ const CONCURRENT_PULLS = 3;
 /** Images for all containers: asks registries, pulls, and removes layers that nobody needs any more. */
 export class ImageService {
   readonly #store: LayerStore;
+  readonly #ecr: EcrTokens;
   readonly #pulls = new Semaphore(CONCURRENT_PULLS);
   /** Of the checks; a pull child asks for its own. */
   readonly #tokens = new TokenCache();
   #pulling = 0;
 
-  /** @param store the layers */
-  constructor(store: LayerStore) {
+  /**
+   * @param store the layers
+   * @param ecr gets credentials for registries of Amazon ECR
+   */
+  constructor(store: LayerStore, ecr: EcrTokens) {
     this.#store = store;
+    this.#ecr = ecr;
   }
 
   /** Pulls a container's image into the store. */
@@ -29,21 +36,49 @@ export class ImageService {
     return this.#pulls.run(async () => {
       this.#pulling++;
       try {
-        const { image, credentials } = settings;
-        return await pullInChild({ reference: image, credentials, store: this.#store.directory }, {
-          signal,
-        });
+        return await this.#pullOnce(settings, signal);
       } finally {
         this.#pulling--;
       }
     }, signal);
   }
 
+  async #pullOnce(settings: ContainerSettings, signal: AbortSignal): Promise<PulledImage> {
+    const credentials = await this.#credentialsOf(settings);
+    const store = this.#store.directory;
+    try {
+      return await pullInChild({ reference: settings.image, credentials, store }, { signal });
+    } catch (error) {
+      // Whatever it was: the next try begins with new ones.
+      if (isEcr(settings.credentials)) this.#ecr.forget(settings.credentials);
+      throw error;
+    }
+  }
+
   /** Asks the registry which digest a container's tag names now. */
-  resolveDigest({ image, credentials }: ContainerSettings, signal: AbortSignal): Promise<Digest> {
-    return new RegistryClient({ credentials, tokens: this.#tokens }).resolveDigest(image, {
-      signal,
-    });
+  async resolveDigest(settings: ContainerSettings, signal: AbortSignal): Promise<Digest> {
+    try {
+      return await this.#resolveOnce(settings, signal);
+    } catch (error) {
+      const { credentials } = settings;
+      const isRefused = error instanceof RegistryError &&
+        (error.status === 401 || error.status === 403);
+      if (!isRefused || !isEcr(credentials)) throw error;
+      this.#ecr.forget(credentials);
+      return await this.#resolveOnce(settings, signal);
+    }
+  }
+
+  async #resolveOnce(settings: ContainerSettings, signal: AbortSignal): Promise<Digest> {
+    const credentials = await this.#credentialsOf(settings);
+    return await new RegistryClient({ credentials, tokens: this.#tokens })
+      .resolveDigest(settings.image, { signal });
+  }
+
+  async #credentialsOf(
+    { credentials, image }: ContainerSettings,
+  ): Promise<Credentials | undefined> {
+    return isEcr(credentials) ? await this.#ecr.of(credentials, image.origin) : credentials;
   }
 
   /**
@@ -53,4 +88,8 @@ export class ImageService {
   sweep(needed: ReadonlySet<ChainId>): void {
     if (this.#pulling === 0) this.#store.sweep(needed);
   }
+}
+
+function isEcr(credentials: ContainerSettings["credentials"]): credentials is EcrAccess {
+  return credentials !== undefined && "type" in credentials;
 }

@@ -1,5 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Settings } from "../config/settings.ts";
+import type { ConfigurationSource } from "../config/source/configuration_source.ts";
+import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
 import {
   ContainerDriver,
@@ -14,7 +16,7 @@ const logger = getLogger(["frontloader", "supervisor"]);
 /** What a supervisor needs of the rest of the system. */
 export interface SupervisorServices {
   /** Reads and validates the primary configuration. */
-  loadSettings(): Promise<Settings>;
+  loadSettings(): Promise<LoadedSettings>;
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
   /** Removes the layers that are not in use. */
@@ -29,14 +31,20 @@ export interface SupervisorStatus {
   readonly since: string;
   readonly configuration: {
     readonly source: string;
-    /** When the configuration that is applied was read (ISO 8601); undefined before the first. */
+    /** The digest of the text of what is applied, `sha256:…`; undefined before the first. */
+    readonly digest: string | undefined;
+    /** When it was applied (ISO 8601). */
     readonly appliedAt: string | undefined;
-    /** Why the newest one is not applied. */
-    readonly lastError: string | undefined;
+    /** When its source was last found to say the same (ISO 8601). */
+    readonly readAt: string | undefined;
+    /** Why the newest one is not applied; undefined if it is. */
+    readonly lastError: { readonly at: string; readonly message: string } | undefined;
   };
   readonly containers: readonly ContainerStatus[];
 }
 
+/** As long as nothing runs the configuration is read again this soon at the latest: a machine's network may come up late. */
+const LONGEST_FIRST_WAIT_MS = 30_000;
 /** How long after a change layers are looked through: changes come in groups. */
 const SWEEP_DELAY_MS = 1_000;
 /** How often a slow shutdown says what it waits for. */
@@ -45,14 +53,16 @@ const STOPPING_REMINDER_MS = 60_000;
 /** Keeps the configured containers running, and what runs in line with the configuration. */
 export class Supervisor {
   readonly #services: SupervisorServices;
-  readonly #source: string;
+  readonly #source: Pick<ConfigurationSource, "description">;
   readonly #version: string;
   readonly #since = new Date();
   readonly #drivers = new Map<string, ContainerDriver>();
   readonly #removed = new Set<ContainerDriver>();
   #settings: Settings | undefined;
+  #digest: string | undefined;
   #appliedAt: Date | undefined;
-  #configurationError: string | undefined;
+  #readAt: Date | undefined;
+  #configurationError: { readonly at: Date; readonly message: string } | undefined;
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   #reloading: Promise<void> | undefined;
@@ -61,11 +71,11 @@ export class Supervisor {
   #stopping: Promise<void> | undefined;
 
   /**
-   * @param options `source`: where the configuration comes from, as it may be shown; `version`: of Frontloader
+   * @param options `source`: where the configuration comes from; `version`: of Frontloader
    */
   constructor(
     services: SupervisorServices,
-    { source, version }: { source: string; version: string },
+    { source, version }: { source: Pick<ConfigurationSource, "description">; version: string },
   ) {
     this.#services = services;
     this.#source = source;
@@ -90,12 +100,16 @@ export class Supervisor {
   async #reloadOnce(): Promise<void> {
     clearTimeout(this.#reloadTimer);
     try {
-      const settings = await this.#services.loadSettings();
+      const { settings, digest } = await this.#services.loadSettings();
       if (this.#stopping !== undefined) return;
       if (this.#configurationError !== undefined) logger.info("The configuration is good again");
       this.#configurationError = undefined;
       this.#loadFailures = 0;
-      this.#apply(settings);
+      this.#readAt = new Date();
+      if (digest !== this.#digest) {
+        this.#apply(settings);
+        this.#digest = digest;
+      }
     } catch (error) {
       if (this.#stopping !== undefined) return;
       this.#loadFailures++;
@@ -105,7 +119,9 @@ export class Supervisor {
   }
 
   #scheduleReload(): void {
-    const interval = (this.#settings?.reloadInterval ?? 300) * 1000;
+    const interval = this.#settings === undefined
+      ? LONGEST_FIRST_WAIT_MS
+      : this.#settings.reloadInterval * 1000;
     const delayMs = this.#loadFailures === 0
       ? interval
       : Math.min(interval, backoffMs(this.#loadFailures, Math.random()));
@@ -113,9 +129,10 @@ export class Supervisor {
   }
 
   #reportBadConfiguration(error: unknown): void {
-    const text = errorChain(error).join(": ");
-    if (text === this.#configurationError) return;
-    this.#configurationError = text;
+    const message = errorChain(error).join(": ");
+    const isNew = message !== this.#configurationError?.message;
+    this.#configurationError = { at: new Date(), message };
+    if (!isNew) return;
     const next = this.#settings === undefined
       ? "nothing runs until it is good"
       : "the last good one stays in force";
@@ -123,7 +140,7 @@ export class Supervisor {
     logger.error(
       "Cannot apply the configuration {source}: {next}; it is read again with back-off",
       {
-        source: this.#source,
+        source: this.#source.description,
         next,
       },
     );
@@ -186,9 +203,14 @@ export class Supervisor {
       pid: Deno.pid,
       since: this.#since.toISOString(),
       configuration: {
-        source: this.#source,
+        source: this.#source.description,
+        digest: this.#digest,
         appliedAt: this.#appliedAt?.toISOString(),
-        lastError: this.#configurationError,
+        readAt: this.#readAt?.toISOString(),
+        lastError: this.#configurationError === undefined ? undefined : {
+          at: this.#configurationError.at.toISOString(),
+          message: this.#configurationError.message,
+        },
       },
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
     };

@@ -7,13 +7,19 @@ interface Outcome {
   readonly error: readonly string[];
 }
 
-async function run(...args: string[]): Promise<Outcome> {
+function run(...args: string[]): Promise<Outcome> {
+  return runIn({}, ...args);
+}
+
+/** Runs it in an environment. */
+async function runIn(environment: Record<string, string>, ...args: string[]): Promise<Outcome> {
   const log: string[] = [];
   const error: string[] = [];
-  const status = await check(args, {
-    log: (line) => log.push(line),
-    error: (line) => error.push(line),
-  });
+  const output = {
+    log: (line: string) => void log.push(line),
+    error: (line: string) => void error.push(line),
+  };
+  const status = await check(args, output, environment);
   return { status, log, error };
 }
 
@@ -42,6 +48,10 @@ const valid: readonly [text: string, understood: string][] = [
   [
     '{"url": "https://u:p@example.com/a?b"}',
     "valid meta configuration, the primary configuration is https://example.com/a",
+  ],
+  [
+    '{"type": "aws-s3", "bucket": "abc", "key": "d", "region": "eu-west-1"}',
+    'valid meta configuration, the primary configuration is object "s3://abc/d" in eu-west-1',
   ],
 ];
 
@@ -74,7 +84,6 @@ Deno.test("check goes through all files, and prints each problem on its own line
         `Cannot load the configuration "${path("gone")}": No such file or directory`,
         `${path("m")}:1:1: missing key "secretId", expected the name or ARN of a secret`,
         `${path("m")}:1:1: missing key "region", expected the name of an AWS region`,
-        `${path("m")}:1:2: type: not supported yet`,
       ],
     });
   });
@@ -104,4 +113,47 @@ Deno.test("check loads URLs, and shows them without credentials and query", asyn
 Deno.test("check without a file, or with an option that it does not have, is a usage error", async () => {
   await assert.rejects(run(), { name: "UsageError" });
   await assert.rejects(run("--nonsense", "a"), { code: "ERR_PARSE_ARGS_UNKNOWN_OPTION" });
+});
+
+Deno.test("check --resolve follows a meta configuration, and checks what it names", async () => {
+  await withFiles({ good: '{"checkInterval": 5}', bad: '{"checkInterval": 0}' }, async (path) => {
+    const named = async (name: string) => {
+      await Deno.writeTextFile(`${path}/meta`, `{"url": "${path}/${name}"}`);
+      return await run("--resolve", `${path}/meta`, `${path}/good`);
+    };
+    const understood = (name: string) =>
+      `${path}/meta: valid meta configuration, the primary configuration is ${path}/${name}`;
+    const primary = `${path}/good: valid primary configuration, 0 containers`;
+    assert.deepEqual(await named("good"), {
+      status: 0,
+      log: [understood("good"), primary, primary],
+      error: [],
+    });
+    assert.deepEqual(await named("bad"), {
+      status: 1,
+      log: [understood("bad"), primary],
+      error: [
+        `${path}/bad:1:19: checkInterval: expected a whole number from 1 to 604800, found 0`,
+      ],
+    });
+    assert.deepEqual(await named("gone"), {
+      status: 1,
+      log: [understood("gone"), primary],
+      error: [`Cannot load the configuration "${path}/gone": No such file or directory`],
+    });
+  });
+});
+
+Deno.test("check --resolve alone checks what run would use", async () => {
+  await withFiles({ good: "{}", meta: "{" }, async (path) => {
+    assert.deepEqual(await runIn({ FL_URL: `${path}/good` }, "--resolve"), {
+      status: 0,
+      log: [`${path}/good: valid primary configuration, 0 containers`],
+      error: [],
+    });
+    const { status, error } = await runIn({ FL_META_CONFIG: `${path}/meta` }, "--resolve");
+    assert.equal(status, 1);
+    assert.match(error.join(), /meta:1:2: /);
+  });
+  await assert.rejects(run("--resolve"), { name: "UsageError" });
 });

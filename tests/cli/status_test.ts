@@ -9,7 +9,13 @@ const base: SupervisorStatus = {
   version: "1.2.3",
   pid: 7,
   since: START,
-  configuration: { source: "/etc/x.json", appliedAt: START, lastError: undefined },
+  configuration: {
+    source: "/etc/x.json",
+    digest: "sha256:aa",
+    appliedAt: START,
+    readAt: START,
+    lastError: undefined,
+  },
   containers: [],
 };
 
@@ -54,7 +60,8 @@ Deno.test("a status for people says what runs, since when, from which digest", (
   }, after(3600));
   assert.deepEqual(text.split("\n"), [
     "frontloader 1.2.3, pid 7, up 1 h 0 min",
-    "configuration /etc/x.json, applied 1 h 0 min ago",
+    "configuration: /etc/x.json",
+    "  applied 1 h 0 min ago, read 1 h 0 min ago: sha256:aa",
     "web: running, starting a new release",
     `  running, pid 101, up 59 min 0 s: 127.0.0.1/web:1 ${fakeDigest("a")}`,
     `  starting: 127.0.0.1/web:1 ${fakeDigest("b")}`,
@@ -67,12 +74,17 @@ Deno.test("a status for people says why a configuration is not in force", () => 
   const { configuration } = base;
   const text = formatStatus({
     ...base,
-    configuration: { ...configuration, appliedAt: undefined, lastError: "no such file" },
-  }, after(0));
+    configuration: {
+      ...configuration,
+      appliedAt: undefined,
+      lastError: { at: START, message: "no such file" },
+    },
+  }, after(5));
   assert.deepEqual(text.split("\n"), [
-    "frontloader 1.2.3, pid 7, up 0 s",
-    "configuration /etc/x.json, not applied yet",
-    "  not in force: no such file",
+    "frontloader 1.2.3, pid 7, up 5 s",
+    "configuration: /etc/x.json",
+    "  not applied yet",
+    "  the newest is not in force, 5 s ago: no such file",
   ]);
 });
 
@@ -87,7 +99,7 @@ Deno.test("an error in a status stays in its place, and commands no terminal", (
       lastError: { at: START, message: 'Cannot run "\x1b[2J":\nweb: running\r' },
     }],
   }, after(0));
-  assert.deepEqual(text.split("\n").slice(3), [
+  assert.deepEqual(text.split("\n").slice(4), [
     '  last error, 0 s ago: Cannot run "\\u001b[2J":',
     "    web: running\\r",
   ]);

@@ -17,9 +17,20 @@ for (const [text, url] of good) {
   });
 }
 
-const url = "expected an http or https URL or an absolute path, found";
-const region = '"region": "eu-west-1"';
+const inAws = [
+  { type: "aws-sm", secretId: "a/b", region: "eu-west-1", machineRole: "r" },
+  { type: "aws-sm", secretId: "arn:aws:secretsmanager:eu-west-1:1:secret:a", region: "eu-west-1" },
+  { type: "aws-ssm", name: "/a/b", region: "us-gov-west-1" },
+  { type: "aws-s3", bucket: "abc", key: "d e/f.jsonc", region: "ap-southeast-2", machineRole: "r" },
+];
 
+for (const settings of inAws) {
+  Deno.test(`the meta configuration ${JSON.stringify(settings)} is taken as it is`, () => {
+    assert.deepEqual(parseMeta(JSON.stringify({ ...settings, $schema: "x" }), "m"), settings);
+  });
+}
+
+const url = "expected an http or https URL or an absolute path, found";
 const bad: readonly [text: string, ...problems: string[]][] = [
   ["{}", '1:1: missing key "url", expected an http or https URL or an absolute path'],
   ["[]", "1:1: expected an object, found an empty list"],
@@ -40,14 +51,13 @@ const bad: readonly [text: string, ...problems: string[]][] = [
     "1:19: type: duplicate key, line 1 has it already",
   ],
   [
-    `{"type": "aws-sm", "secretId": "a/b", ${region}, "machineRole": "r"}`,
-    "1:2: type: not supported yet",
+    '{"type": "aws-sm", "url": "/a"}',
+    '1:1: missing key "secretId", expected the name or ARN of a secret',
+    '1:1: missing key "region", expected the name of an AWS region',
+    "1:20: url: unknown key",
   ],
-  [`{"type": "aws-ssm", "name": "/a/b", ${region}}`, "1:2: type: not supported yet"],
-  [`{"type": "aws-s3", "bucket": "abc", "key": "d", ${region}}`, "1:2: type: not supported yet"],
   [
     '{"type": "aws-sm", "secretID": "", "region": "Europe", "machineRole": "a b"}',
-    "1:2: type: not supported yet",
     '1:20: secretID: unknown key, did you mean "secretId"?',
     '1:46: region: expected the name of an AWS region, found "Europe"',
     '1:71: machineRole: expected the name of an IAM role, found "a b"',

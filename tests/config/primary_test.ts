@@ -60,7 +60,13 @@ const flag = (key: string, present: boolean): Cases => ({
 
 const insidePath = 'an absolute path below "/", without ".", ".." and empty components';
 const credentials = (key: string): Cases => ({
-  good: [{}, { username: "u", password: "p" }, { type: "basic", username: "u", password: "p" }],
+  good: [
+    {},
+    { username: "u", password: "p" },
+    { type: "basic", username: "u", password: "p" },
+    { type: "ecr" },
+    { type: "ecr", region: "eu-west-1", machineRole: "shop-web" },
+  ],
   bad: [
     [{ username: "u" }, `${key}.username: expected "password" beside it`],
     [{ password: "p" }, `${key}.password: expected "username" beside it`],
@@ -69,7 +75,12 @@ const credentials = (key: string): Cases => ({
       `${key}.username: expected a user name without ":", found "a:b"`,
       `${key}.password: expected a password, found a string`,
     ],
-    [{ type: "ecr" }, `${key}.type: "ecr" is not supported yet, only "basic" is`],
+    [
+      { type: "ecr", username: "u", region: "Ireland" },
+      `${key}.username: unknown key`,
+      `${key}.region: expected the name of an AWS region, found "Ireland"`,
+    ],
+    [{ region: "eu-west-1" }, `${key}.region: unknown key`],
     [{ type: "Ecr" }, `${key}.type: expected "basic" or "ecr", found "Ecr", did you mean "ecr"?`],
     [
       { user: "u", password: "p" },

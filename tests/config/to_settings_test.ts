@@ -100,3 +100,44 @@ Deno.test("global credentials are for the containers that say nothing of theirs"
     undefined,
   ]);
 });
+
+const ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+const ecrCases: readonly [
+  what: string,
+  docker: unknown,
+  container: { image: string; docker?: unknown },
+  credentials: unknown,
+][] = [
+  ["knows its region by its name", undefined, { image: `${ECR}/a`, docker: { type: "ecr" } }, {
+    type: "ecr",
+    region: "eu-west-1",
+  }],
+  ["has the region that is named", undefined, {
+    image: `${ECR}/a`,
+    docker: { type: "ecr", region: "us-east-1", machineRole: "r" },
+  }, { type: "ecr", region: "us-east-1", machineRole: "r" }],
+  ["of another name has none", undefined, { image: "h.example/a", docker: { type: "ecr" } }, {
+    type: "ecr",
+  }],
+  ["gets the global way", { type: "ecr" }, { image: `${ECR}/a` }, {
+    type: "ecr",
+    region: "eu-west-1",
+  }],
+  ["of another name does not", { type: "ecr" }, { image: "nginx" }, undefined],
+  ["of another name does if the region is named", { type: "ecr", region: "eu-west-1" }, {
+    image: "h.example/a",
+  }, { type: "ecr", region: "eu-west-1" }],
+  ["may have a password of its own", { type: "ecr" }, {
+    image: `${ECR}/a`,
+    docker: { username: "u", password: "p" },
+  }, { username: "u", password: "p" }],
+];
+
+for (const [what, docker, { image: manifest, ...container }, credentials] of ecrCases) {
+  Deno.test(`with Amazon's registries: one that ${what}`, () => {
+    const configuration = { docker, container: { manifest, ...container } };
+    const { containers: [only] } = parsePrimary(JSON.stringify(configuration), "f");
+    assert.deepEqual(only!.credentials, credentials);
+  });
+}

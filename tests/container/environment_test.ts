@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { containerEnvironment, type EnvironmentSources } from "../../src/container/environment.ts";
 
 function environment(sources: Partial<EnvironmentSources>): Record<string, string> {
-  return containerEnvironment({ image: [], settings: {}, uid: 0, ...sources });
+  return containerEnvironment({ image: [], machine: {}, settings: {}, uid: 0, ...sources });
 }
 
 Deno.test("a container has a search path, a home and little else of its own", () => {
@@ -60,4 +60,13 @@ Deno.test("a variable may have the name of something that all JavaScript objects
   assert.equal(received.get("__proto__"), "image");
   assert.equal(received.get("constructor"), "c");
   assert.equal(received.get("toString"), "t");
+});
+
+Deno.test("what the machine says of itself wins over the image, and the settings win over both", () => {
+  const { FL_ZONE, FL_IPV4 } = environment({
+    image: ["FL_ZONE=image", "FL_IPV4=image"],
+    machine: { FL_ZONE: "machine", FL_IPV4: "machine" },
+    settings: { FL_IPV4: "settings" },
+  });
+  assert.deepEqual([FL_ZONE, FL_IPV4], ["machine", "settings"]);
 });

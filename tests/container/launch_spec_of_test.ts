@@ -6,7 +6,7 @@ import type { ImageConfig } from "../../src/image/image_config.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import { fakeImage } from "../support/fake_containers.ts";
 
-const place = { rootFs: "/tmp/root", init: "/usr/bin/tini-static" };
+const place = { rootFs: "/tmp/root", init: "/usr/bin/tini-static", environment: {} };
 
 function specOf(
   settings: Partial<ContainerSettings>,

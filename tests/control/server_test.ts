@@ -6,7 +6,13 @@ const status: SupervisorStatus = {
   version: "1.2.3",
   pid: 7,
   since: "2030-01-01T00:00:00.000Z",
-  configuration: { source: "/etc/x.json", appliedAt: undefined, lastError: undefined },
+  configuration: {
+    source: "/etc/x.json",
+    digest: undefined,
+    appliedAt: undefined,
+    readAt: undefined,
+    lastError: undefined,
+  },
   containers: [],
 };
 

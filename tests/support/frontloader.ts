@@ -14,6 +14,8 @@ export interface FrontloaderOptions {
   readonly onLine?: (line: string) => void;
   /** Further environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A command that executes it, such as `["unshare", "--uts"]`. */
+  readonly prefix?: readonly string[];
 }
 
 /** A running Frontloader. */
@@ -42,7 +44,7 @@ export const PATIENCE_MS = 60_000;
 
 /** Starts Frontloader. */
 export function startFrontloader(
-  { args, runDirectory, onLine, env = {} }: FrontloaderOptions,
+  { args, runDirectory, onLine, env = {}, prefix = [] }: FrontloaderOptions,
 ): RunningFrontloader {
   const environment = {
     FL_RUN_DIR: runDirectory,
@@ -50,8 +52,9 @@ export function startFrontloader(
     DENO_NO_UPDATE_CHECK: "1",
     ...env,
   };
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-A", MAIN, "run", ...args],
+  const [program, ...before] = [...prefix, Deno.execPath()];
+  const child = new Deno.Command(program!, {
+    args: [...before, "run", "--quiet", "-A", MAIN, "run", ...args],
     env: environment,
     stdin: "null",
     stdout: "piped",

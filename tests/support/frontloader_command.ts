@@ -20,7 +20,8 @@ export interface FrontloaderCommand {
 
 /** Where and in what environment it runs. */
 export interface CommandPlace {
-  readonly runDirectory: string;
+  /** Absent for a face that does not need one. */
+  readonly runDirectory?: string;
   /** Further environment. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -28,11 +29,16 @@ export interface CommandPlace {
 /** Starts Frontloader with arguments. */
 export function startCommand(
   args: readonly string[],
-  { runDirectory, env }: CommandPlace,
+  { runDirectory, env }: CommandPlace = {},
 ): FrontloaderCommand {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "-A", MAIN, ...args],
-    env: { FL_RUN_DIR: runDirectory, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...env },
+    env: {
+      ...runDirectory !== undefined && { FL_RUN_DIR: runDirectory },
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      ...env,
+    },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -50,7 +56,7 @@ export function startCommand(
 /** Runs Frontloader with arguments to its end. */
 export function runFrontloader(
   args: readonly string[],
-  place: CommandPlace,
+  place: CommandPlace = {},
 ): Promise<FrontloaderResult> {
   return startCommand(args, place).result;
 }

@@ -1,7 +1,12 @@
 import type { Digest } from "../../src/registry/digest.ts";
 import type { ContainerStatus } from "../../src/container/container_driver.ts";
 import { pushBusyboxImage } from "./busybox_image.ts";
-import { eventually, type RunningFrontloader, startFrontloader } from "./frontloader.ts";
+import {
+  eventually,
+  type FrontloaderOptions,
+  type RunningFrontloader,
+  startFrontloader,
+} from "./frontloader.ts";
 import { namesIn } from "./machine_facts.ts";
 import { mountsWith, rootFsDirectories } from "./process_facts.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
@@ -52,10 +57,14 @@ export class FrontloaderFixture implements AsyncDisposable {
    * Starts Frontloader with the configuration that has been written.
    *
    * @param env further environment
+   * @param options `args` in place of `-c` with that configuration; `prefix`: a command that executes it
    */
-  start(env: Readonly<Record<string, string>> = {}): RunningFrontloader {
-    const { runDirectory, configurationFile } = this;
-    const started = startFrontloader({ args: ["-c", configurationFile], runDirectory, env });
+  start(
+    env: Readonly<Record<string, string>> = {},
+    { args = ["-c", this.configurationFile], prefix }: Partial<FrontloaderOptions> = {},
+  ): RunningFrontloader {
+    const { runDirectory } = this;
+    const started = startFrontloader({ args, runDirectory, env, prefix });
     this.#started.push(started);
     return started;
   }

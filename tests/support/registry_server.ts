@@ -78,6 +78,8 @@ export interface RegistryServer extends AsyncDisposable {
   /** All requests so far, in the order of their answers. Empty it with `log.length = 0`. */
   readonly log: LoggedRequest[];
   /** May be changed at any time. */
+  auth: RegistryAuth;
+  /** May be changed at any time. */
   hook: RequestHook | undefined;
   /** Adds a blob, to all repositories, and returns its descriptor. */
   addBlob(bytes: Uint8Array, mediaType?: string): Descriptor;
@@ -118,7 +120,7 @@ class MemoryRegistry implements RegistryServer {
   readonly host: string;
   readonly log: LoggedRequest[] = [];
   hook: RequestHook | undefined;
-  readonly #auth: RegistryAuth;
+  auth: RegistryAuth;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #blobs = new Map<Digest, Bytes>();
   /** By `repository@digest`. */
@@ -131,7 +133,7 @@ class MemoryRegistry implements RegistryServer {
   readonly #closing = new AbortController();
 
   constructor(options: RegistryServerOptions) {
-    this.#auth = options.auth ?? { type: "none" };
+    this.auth = options.auth ?? { type: "none" };
     this.hook = options.hook;
     this.#server = Deno.serve({
       hostname: "127.0.0.1",
@@ -196,7 +198,7 @@ class MemoryRegistry implements RegistryServer {
 
   async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
-    const auth = this.#auth;
+    const auth = this.auth;
     if (pathname === "/token" && auth.type === "bearer") return this.#issueToken(request, auth);
     if (!this.#isAllowed(request)) return this.#challenge(pathname);
     if (pathname === "/v2/") return Response.json({});
@@ -296,8 +298,8 @@ class MemoryRegistry implements RegistryServer {
 
   #isAllowed(request: Request): boolean {
     const header = request.headers.get("authorization") ?? "";
-    if (this.#auth.type === "none") return true;
-    if (this.#auth.type === "basic") return header === basic(this.#auth);
+    if (this.auth.type === "none") return true;
+    if (this.auth.type === "basic") return header === basic(this.auth);
     return (this.#tokens.get(header.replace(/^Bearer /, "")) ?? 0) > Date.now();
   }
 
@@ -307,7 +309,7 @@ class MemoryRegistry implements RegistryServer {
     const scope = repository === undefined ? "" : `,scope="repository:${repository}:pull"`;
     response.headers.set(
       "www-authenticate",
-      this.#auth.type === "basic"
+      this.auth.type === "basic"
         ? 'Basic realm="registry"'
         : `Bearer realm="${this.origin}/token",service="registry"${scope}`,
     );

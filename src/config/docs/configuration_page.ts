@@ -41,6 +41,12 @@ The first of these that is there counts:
 2. \`FL_URL=URL\` in the environment, or on the kernel command line, does the same.
 3. \`FL_META_CONFIG=URL\` names a [meta configuration](#meta-configuration), which says where the
    primary one is.
+4. \`FL_ENV=ec2\`: the user data of this EC2 instance is the meta configuration.
+
+On a kernel command line these are words like any other, and what is behind \`--\` are Frontloader's
+arguments: \`quiet FL_ENV=ec2\`, or \`quiet -- -c http://10.0.0.1/web.jsonc\`. If nothing says where the
+configuration is, Frontloader lists these ways and ends with status 2; as the init of a machine it
+goes on and says it again.
 
 URL is a path, or begins with \`file://\`, \`http://\` or \`https://\`. A user name and password in it are
 sent to that server as Basic credentials. They are never shown, and neither is a query.
@@ -48,7 +54,37 @@ sent to that server as Basic credentials. They are never shown, and neither is a
 The primary configuration is read again every \`reloadInterval\` seconds, and at once on SIGHUP. Then
 a container that changed is replaced, one that is gone gets TERM, a new one starts, and one that is
 as it was is not touched. A configuration that cannot be had, or is wrong, changes nothing: the last
-good one stays in force.
+good one stays in force. \`frontloader status\` says which one that is: its source, its digest (that
+of \`sha256sum\`), when it was applied and last read, and why the newest is not in force.
+
+\`frontloader check --resolve FILE\` follows a meta configuration to the primary one and checks both;
+without a file it checks what \`frontloader run\` would use.
+
+## On EC2
+
+\`FL_ENV=ec2\` does three things:
+
+- Without \`-c\`, \`FL_URL\` and \`FL_META_CONFIG\` the user data is the meta configuration.
+- The machine's host name becomes \`<instance-id>.<availability-zone>\`.
+- Every container gets \`FL_INSTANCE_ID\`, \`FL_ZONE\` and, where the instance has them, \`FL_IPV4\` (the
+  private address) and \`FL_IPV6\`. They win over the image's environment, not over the settings'.
+
+The metadata service is asked by version 2 of its protocol, and by version 1 only where the token's
+path answers 404 or 403. What cannot be reached is tried again for ever, at least every 30 s until
+the first configuration is there: networks come up late. If \`-c\`, \`FL_URL\` or \`FL_META_CONFIG\` says
+where the configuration is, containers start without these variables if the metadata service cannot
+be had within 30 s: the machine may be no EC2 instance, as when its image is tried out elsewhere.
+
+Secrets, parameters, objects and registry tokens are asked for with the credentials of the machine's
+role, which are renewed before they expire. Without \`machineRole\` every role that the machine has is
+tried, and the error names each with its own reason. The role needs \`secretsmanager:GetSecretValue\`,
+\`ssm:GetParameter\`, \`s3:GetObject\` or \`ecr:GetAuthorizationToken\` with \`ecr:BatchGetImage\` and
+\`ecr:GetDownloadUrlForLayer\`, and \`kms:Decrypt\` if a key of your own is in use. Elsewhere
+\`AWS_ACCESS_KEY_ID\`, \`AWS_SECRET_ACCESS_KEY\` and \`AWS_SESSION_TOKEN\` do for roles, unless one is
+named.
+
+For tests, \`AWS_EC2_METADATA_SERVICE_ENDPOINT\` says where the metadata service is, and
+\`AWS_ENDPOINT_URL\` (or \`AWS_ENDPOINT_URL_SECRETS_MANAGER\`, \`_SSM\`, \`_S3\`, \`_ECR\`) where AWS is.
 
 ## What is wrong with it
 
@@ -86,7 +122,8 @@ ${table(rowsOf(container, CONTAINER_PREFIX))}
 
 ## Meta configuration
 
-It says where the primary configuration is, and is read once, at the start.
+It says where the primary configuration is. It is read once, at the start: to change it, start
+Frontloader again. The primary configuration that it names is read again as any other.
 
 ${block(examples.meta)}
 
@@ -106,7 +143,10 @@ type Compound =
   | v.StrictObjectSchema<v.ObjectEntries, string>
   | v.ArraySchema<Definition, string>
   | v.RecordSchema<v.GenericSchema<string, string>, Definition, string>
-  | v.UnionSchema<Definition[], string>;
+  | v.UnionSchema<Definition[], string>
+  | Variant;
+
+type Variant = v.VariantSchema<string, v.StrictObjectSchema<v.ObjectEntries, string>[], string>;
 
 /** What the keys of a container begin with in its table, since `container` and `containers` both have them. */
 const CONTAINER_PREFIX = ".";
@@ -146,9 +186,24 @@ function rowsOf(definition: Definition, prefix: string, isRefused = false): Row[
       return itemRows(part.value, `${prefix}.*`, isRefused);
     case "union":
       return part.options.flatMap((option) => rowsOf(option, prefix, isRefused));
+    case "variant":
+      return variantRows(part, prefix, isRefused);
     default:
       return [];
   }
+}
+
+/** The rows of several kinds of object, as if they were one that has the keys of all. */
+function variantRows({ key, options }: Variant, prefix: string, isRefused: boolean): Row[] {
+  const words = options.map(({ entries }) => expectedBy(entries[key]!));
+  const rows = new Map<string, Row>();
+  for (const row of options.flatMap((option) => rowsOf(option, prefix, isRefused))) {
+    if (rows.has(row[0])) continue;
+    const [name, type, ...rest] = row;
+    const isType = name === inlineCode(`${prefix}.${key}`);
+    rows.set(name, isType ? [name, words.join(" or "), ...rest] : [name, type, ...rest]);
+  }
+  return [...rows.values()];
 }
 
 /** The rows of what stands under keys that the user chooses; such a value may be documented as a key is. */

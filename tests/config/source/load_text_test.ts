@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type LoadOptions, loadText } from "../../src/config/load.ts";
+import { type LoadOptions, loadText } from "../../../src/config/source/load_text.ts";
 
 type Handler = (request: Request, url: URL) => Response | Promise<Response>;
 

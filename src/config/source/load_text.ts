@@ -1,10 +1,12 @@
 /** Gets the text of a configuration from where it is. */
-import { LinkedAbort } from "../registry/linked_abort.ts";
-import { quote } from "./path.ts";
-import { redactUrl } from "./redact_url.ts";
+import { LinkedAbort } from "../../registry/linked_abort.ts";
+import { decodeUtf8, readBody } from "../../streams/read_body.ts";
+import { transferReason } from "../../streams/transfer_reason.ts";
+import { quote } from "../path.ts";
+import { redactUrl } from "../redact_url.ts";
 
 /** Nobody writes a configuration of this size. */
-const MAX_BYTES = 4 * 1024 * 1024;
+export const MAX_CONFIGURATION_BYTES = 4 * 1024 * 1024;
 /** How long a server may be silent, in milliseconds. */
 const STALL_TIMEOUT = 30_000;
 const MAX_REDIRECTS = 5;
@@ -20,8 +22,7 @@ export interface LoadOptions {
 }
 
 type Request = (url: URL, init: RequestInit) => Promise<Response>;
-type Bytes = Uint8Array<ArrayBuffer>;
-type Body = ReadableStream<Bytes>;
+type Body = ReadableStream<Uint8Array<ArrayBuffer>>;
 
 /**
  * Loads the text of a configuration.
@@ -46,10 +47,16 @@ export async function loadText(location: string, options: LoadOptions = {}): Pro
     return fetch(url, { ...init, signal: abort.signal });
   };
   try {
-    return decode(await readAll(await open(location, request), expectBytes));
+    return decodeUtf8(
+      await readBody(await open(location, request), {
+        maxBytes: MAX_CONFIGURATION_BYTES,
+        signal: abort.signal,
+        onProgress: expectBytes,
+      }),
+    );
   } catch (error) {
     signal?.throwIfAborted();
-    const why = reasonOf(error);
+    const why = transferReason(error);
     // Without a cause: the text of what fetch throws has the URL with its query.
     throw new Error(`Cannot load the configuration ${quote(redactUrl(location))}: ${why}`);
   } finally {
@@ -125,36 +132,4 @@ function withoutUserInfo(url: URL): URL {
   bare.username = "";
   bare.password = "";
   return bare;
-}
-
-async function readAll(body: Body, onProgress: () => void): Promise<Bytes> {
-  const chunks: Bytes[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    onProgress();
-    size += chunk.length;
-    // Leaving the loop cancels the body.
-    if (size > MAX_BYTES) throw new Error(`larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return await new Blob(chunks).bytes();
-}
-
-function decode(bytes: Bytes): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new Error("not UTF-8", { cause });
-  }
-}
-
-/** What of an error's text can be shown. */
-function reasonOf(error: unknown): string {
-  const cause = error instanceof TypeError && error.cause instanceof Error ? error.cause : error;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  // "error sending request for url (http://host/?query): client error (Connect): tcp connect error: …". A URL has no
-  // space, so what stands behind the last "): " is no part of it.
-  const text = message.includes(" for url (") ? message.split("): ").at(-1)! : message;
-  // "No such file or directory (os error 2): open 'path'"
-  return text.replace(/ \(os error \d+\).*$/s, "");
 }
