@@ -71,6 +71,18 @@ need_runtime() {
   deno install --quiet --frozen
 }
 
+# Debian's kernel for cloud machines, for the guests of tests/boot. It is not installed on this machine.
+need_guest_kernel() {
+  local directory="$CACHE/guest"
+  [ -e "$directory/vmlinuz" ] && return
+  say "downloading Debian's kernel into ${directory#"$PWD"/}"
+  mkdir -p "$directory"
+  local package
+  package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p')
+  (cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb)
+  ln -sf "boot/$(basename "$directory"/boot/vmlinuz-*)" "$directory/vmlinuz"
+}
+
 need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces and mounts"; }
 
 PASSED=0
@@ -101,13 +113,16 @@ check() {
 run_tests() {
   need_root test
   need_runtime
-  need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr
+  need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
+    qemu-system-x86 cpio
+  need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
   check "lint" deno lint --quiet
   check "types" deno check --quiet
   suite "unit" deno task --quiet test
   suite "system" deno task --quiet test:system
+  suite "boot" deno task --quiet test:boot
   printf '%s passed, %s failed\n' "$PASSED" "$FAILED"
   [ "$FAILED" -eq 0 ]
 }
