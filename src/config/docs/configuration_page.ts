@@ -83,6 +83,8 @@ tried, and the error names each with its own reason. The role needs \`secretsman
 \`AWS_ACCESS_KEY_ID\`, \`AWS_SECRET_ACCESS_KEY\` and \`AWS_SESSION_TOKEN\` do for roles, unless one is
 named.
 
+Where \`HTTP_PROXY\` is set, \`NO_PROXY\` has to name \`169.254.169.254\`, as for AWS's own tools.
+
 For tests, \`AWS_EC2_METADATA_SERVICE_ENDPOINT\` says where the metadata service is, and
 \`AWS_ENDPOINT_URL\` (or \`AWS_ENDPOINT_URL_SECRETS_MANAGER\`, \`_SSM\`, \`_S3\`, \`_ECR\`) where AWS is.
 
