@@ -33,7 +33,8 @@ function toContainerSettings(
   container: Container,
   globalCredentials: Container["docker"],
 ): ContainerSettings {
-  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
+  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled, seccomp } =
+    container;
   const credentials = toCredentials(container.docker ?? globalCredentials);
   const command = toCommand(container.command);
   const capabilities = toCapabilities(container.capabilities);
@@ -46,6 +47,7 @@ function toContainerSettings(
     gid,
     groups,
     ...(capabilities !== undefined && { capabilities }),
+    seccomp,
     mounts: Object.entries(container.mounts).map(([inside, outside]) => ({ inside, outside })),
     environment: Object.fromEntries(
       Object.entries(container.environment).map(([name, value]) => [name, toText(value)]),
