@@ -225,9 +225,10 @@ export const container = object({
     description: "Whether it sees the machine's processes.",
     notYet: { except: false },
   }),
-  seccomp: defaultKey(flag(), false, {
-    description: "Whether system calls are filtered.",
-    notYet: { except: false },
+  seccomp: defaultKey(flag(), true, {
+    description:
+      "Whether it can make only those system calls that docker's default profile lets through, given its capabilities.",
+    examples: [false],
   }),
   logEnvironment: defaultKey(flag(), false, {
     description: "Whether the environment is logged at start.",

@@ -32,6 +32,8 @@ export interface ContainerSettings {
   readonly groups: readonly number[];
   /** The capabilities to keep, in the order of their numbers, each once. Absent: not given. */
   readonly capabilities?: readonly CapabilityName[];
+  /** True if its system calls are filtered. */
+  readonly seccomp: boolean;
   /** Bind mounts in the order of the configuration. */
   readonly mounts: readonly MountSettings[];
   /** Variables on top of the image's. Names hold neither "=" nor NUL, values no NUL. */

@@ -32,7 +32,8 @@ function toContainerSettings(
   container: Container,
   globalCredentials: Container["docker"],
 ): ContainerSettings {
-  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
+  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled, seccomp } =
+    container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -48,6 +49,7 @@ function toContainerSettings(
     gid,
     groups,
     ...(capabilities !== undefined && { capabilities }),
+    seccomp,
     mounts: Object.entries(container.mounts).map(([inside, outside]) => ({ inside, outside })),
     environment: Object.fromEntries(
       Object.entries(container.environment).map(([name, value]) => [name, toText(value)]),

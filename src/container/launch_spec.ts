@@ -30,6 +30,8 @@ export interface LaunchSpec {
   readonly groups: readonly number[];
   /** Names of the capabilities to have, `CAP_NET_BIND_SERVICE`; all others are out of reach for good. */
   readonly capabilities: readonly string[];
+  /** The program that decides on its system calls, for seccomp(2), in base64; null to let all of them through. */
+  readonly seccomp: string | null;
   /** Host name of the container's UTS namespace; undefined for the machine's. */
   readonly hostname?: string;
   readonly mounts: readonly BindMount[];

@@ -5,6 +5,7 @@ import { expandMounts } from "./expand_mounts.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import type { Release } from "./lifecycle.ts";
 import { machineFiles } from "./machine_files.ts";
+import { seccompFilter } from "./seccomp/filter.ts";
 
 /** What a launch needs besides the release. */
 export interface LaunchPlace {
@@ -26,6 +27,7 @@ export function launchSpecOf(
   { rootFs, init, environment }: LaunchPlace,
 ): LaunchSpec {
   const { uid, gid } = settings;
+  const capabilities = settings.capabilities ?? (uid === 0 ? DEFAULT_ROOT_CAPABILITIES : []);
   return {
     rootFs,
     init,
@@ -41,7 +43,8 @@ export function launchSpecOf(
     uid,
     gid,
     groups: settings.groups,
-    capabilities: settings.capabilities ?? (uid === 0 ? DEFAULT_ROOT_CAPABILITIES : []),
+    capabilities,
+    seccomp: settings.seccomp ? seccompFilter(capabilities) : null,
     mounts: expandMounts(settings.mounts),
     files: machineFiles(settings.hostname),
     ...settings.hostname === undefined ? {} : { hostname: settings.hostname },

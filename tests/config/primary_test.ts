@@ -302,7 +302,10 @@ const container: Readonly<Record<string, Cases>> = {
   readOnly: flag("container.readOnly", true),
   init: flag("container.init", true),
   hostPid: flag("container.hostPid", false),
-  seccomp: flag("container.seccomp", false),
+  seccomp: {
+    good: [true, false],
+    bad: [["off", 'container.seccomp: expected true or false, found "off"']],
+  },
   logEnvironment: flag("container.logEnvironment", false),
   stopBeforeStart: flag("container.stopBeforeStart", false),
   finalSignal: {

@@ -19,7 +19,12 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
     true,
   ],
   ["a variable is written as a number", base, base.replace('"1"', "1"), true],
-  ["a default is written out", "", '"uid": 0, "groups": [0], "disabled": false', true],
+  [
+    "a default is written out",
+    "",
+    '"uid": 0, "groups": [0], "seccomp": true, "disabled": false',
+    true,
+  ],
   [
     "capabilities are written in another way",
     '"capabilities": ["CHOWN", "KILL"]',
@@ -42,6 +47,7 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
   ["the group differs", '"groups": []', '"groups": [], "gid": 1', false],
   ["the groups differ", '"groups": [1]', '"groups": [2]', false],
   ["it has no capabilities now", "", '"capabilities": []', false],
+  ["system calls are not filtered now", "", '"seccomp": false', false],
   ["the host name differs", '"hostname": "a"', '"hostname": "b"', false],
   ["only the stop delay differs", "", '"stopDelay": 1', true],
   ["the id differs", '"id": "a"', '"id": "b"', false],

@@ -22,6 +22,7 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     uid: 0,
     gid: 0,
     groups: [0],
+    seccomp: true,
     mounts: [],
     environment: {},
     stopDelay: 0,
@@ -33,7 +34,8 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
   const settings = settingsOf(`
     "id": "web", "command": ["a", "b"], "uid": 1, "gid": 2, "groups": [3], "hostname": "h",
     "capabilities": ["SYS_NICE", "CAP_CHOWN", "CHOWN"], "mounts": {"/b": "/y", "/a": "/x"},
-    "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true`);
+    "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
+    "seccomp": false`);
   assert.deepEqual(settings, {
     id: "web",
     image: { origin: "https://registry-1.docker.io", repository: "library/nginx", tag: "latest" },
@@ -43,6 +45,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     gid: 2,
     groups: [3],
     capabilities: ["CAP_CHOWN", "CAP_SYS_NICE"],
+    seccomp: false,
     mounts: [{ inside: "/b", outside: "/y" }, { inside: "/a", outside: "/x" }],
     environment: {},
     hostname: "h",

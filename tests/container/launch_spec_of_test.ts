@@ -3,6 +3,7 @@ import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { launchSpecOf } from "../../src/container/launch_spec_of.ts";
 import type { ImageConfig } from "../../src/image/image_config.ts";
+import { seccompFilter } from "../../src/container/seccomp/filter.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import { fakeImage } from "../support/fake_containers.ts";
 
@@ -20,7 +21,7 @@ function specOf(
 }
 
 Deno.test("a container is its settings over its image's configuration over the defaults", () => {
-  const { env, files, ...spec } = specOf(
+  const { env, files, seccomp, ...spec } = specOf(
     {
       uid: 7,
       gid: 8,
@@ -43,6 +44,7 @@ Deno.test("a container is its settings over its image's configuration over the d
     mounts: [{ inside: "/data", outside: "/tmp", kind: "directory" }],
     hostname: "web",
   });
+  assert.equal(seccomp, seccompFilter([]));
   assert.deepEqual([env["A"], env["B"], env["HOME"]], ["settings", "image", "/"]);
   assert.deepEqual(Object.keys(files).sort(), ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]);
 });
@@ -104,6 +106,13 @@ Deno.test("capabilities that are given are all that there are, for root as for o
     ]);
     assert.deepEqual(specOf({ uid, capabilities: [] }).capabilities, []);
   }
+});
+
+Deno.test("system calls are filtered as the capabilities want it, and not at all without seccomp", () => {
+  const capabilities = ["CAP_SYS_ADMIN"] as const;
+  assert.equal(specOf({ capabilities }).seccomp, seccompFilter(capabilities));
+  assert.notEqual(seccompFilter(capabilities), seccompFilter([]));
+  assert.equal(specOf({ capabilities, seccomp: false }).seccomp, null);
 });
 
 Deno.test("a container without a host name keeps the machine's", () => {

@@ -3,6 +3,7 @@ import type { ExitStatus } from "../../ffi/process.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
 import { Stage } from "../../src/container/launcher.ts";
+import { seccompFilter } from "../../src/container/seccomp/filter.ts";
 import { mountOverlay, unmountRootFs } from "../../src/image/root_fs.ts";
 
 /** What a container put out and how it ended. */
@@ -46,6 +47,7 @@ export class BusyboxRoot implements Disposable {
       gid: 0,
       groups: [0],
       capabilities: [],
+      seccomp: seccompFilter(changes.capabilities ?? []),
       mounts: [],
       files: {},
       ...changes,

@@ -10,6 +10,7 @@ export function containerSettings(changes: Partial<ContainerSettings> = {}): Con
     gid: 0,
     groups: [0],
     capabilities: undefined,
+    seccomp: true,
     mounts: [],
     environment: {},
     stopDelay: 0,

@@ -29,6 +29,7 @@ import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
 import { mountDeviceDirectory } from "./device_directory.ts";
 import { maskKernelFileSystems, mountKernelFileSystems } from "./kernel_file_systems.ts";
+import { filterSystemCalls } from "./system_calls.ts";
 
 const encoder = new TextEncoder();
 
@@ -97,6 +98,7 @@ function becomeContainer(spec: LaunchSpec): never {
   assumeCredentials(spec);
   changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
+  filterSystemCalls(spec);
 
   // This also finds out whether the supervisor still lives: the parent-death signal is only sent for a death that comes
   // after it was asked for, and in this pid namespace the parent's pid is always 0. Nobody reads the pipe: EPIPE.
