@@ -16,7 +16,16 @@ const libc = lazyLibc({
     parameters: ["i64", "i32", "buffer", "i32", "buffer", "u32"],
     result: "i64",
   },
+  /** long syscall(SYS_mount_setattr, int dirfd, const char *path, unsigned int flags, struct mount_attr *attr, size_t size); */
+  mount_setattr: {
+    name: "syscall",
+    parameters: ["i64", "i32", "buffer", "u32", "buffer", "usize"],
+    result: "i64",
+  },
 });
+
+/** `struct mount_attr { __u64 attr_set, attr_clr, propagation, userns_fd; }` */
+const MOUNT_ATTR_SIZE = 32;
 
 /** Flags of mount(2) (linux/mount.h). */
 export const MountFlag = {
@@ -154,6 +163,37 @@ export function attachMount(fd: number, target: string): void {
     syscall: "move_mount",
     action: `attach a mount on "${target}"`,
     path: target,
+    errno: code,
+  });
+}
+
+/**
+ * Makes a mount and every mount below it read-only. Their other flags stay as they are.
+ *
+ * @param fd of the mount's root
+ * @param describe how to name it in an error
+ * @throws {SyscallError} ENOSYS before Linux 5.12
+ */
+export function makeReadOnly(fd: number, describe: string): void {
+  const AT_EMPTY_PATH = 0x1000;
+  const AT_RECURSIVE = 0x8000;
+  const MOUNT_ATTR_RDONLY = 1n;
+  const attributes = new BigUint64Array(MOUNT_ATTR_SIZE / 8);
+  attributes[0] = MOUNT_ATTR_RDONLY;
+  const result = libc().mount_setattr(
+    BigInt(SYS.mount_setattr),
+    fd,
+    cString(""),
+    AT_EMPTY_PATH | AT_RECURSIVE,
+    attributes,
+    BigInt(MOUNT_ATTR_SIZE),
+  );
+  if (result === 0n) return;
+  const code = errno();
+  throw new SyscallError({
+    syscall: "mount_setattr",
+    action: `make the mount on "${describe}" read-only`,
+    path: describe,
     errno: code,
   });
 }

@@ -5,6 +5,7 @@
 import { OPEN_FLAGS, SYS } from "./arch.ts";
 import { close, writeFully } from "./descriptors.ts";
 import { Errno, type ErrnoName, isSyscallError, SyscallError } from "./errno.ts";
+import { setMode, setOwner } from "./file_metadata.ts";
 import { type Bytes, cString, errno, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
@@ -45,6 +46,14 @@ const S_IFREG = 0o100000;
 
 /** As many symlinks as the kernel follows in one look-up (path_resolution(7)). */
 const MAX_SYMLINKS = 40;
+
+/** Whose a file is, and who may do what with it. */
+export interface FileAttributes {
+  readonly uid: number;
+  readonly gid: number;
+  /** Permission bits, 0 to 0o7777. */
+  readonly mode: number;
+}
 
 /** What a path leads to when it has to be made. */
 export type NodeKind = "directory" | "file";
@@ -157,10 +166,13 @@ export class RootDirectory implements Disposable {
    *
    * @throws {SyscallError} ENXIO or EISDIR if something else is there: a FIFO of the image is never waited for
    */
-  writeFile(path: string, contents: Uint8Array): void {
+  writeFile(path: string, contents: Uint8Array, { uid, gid, mode }: FileAttributes): void {
     close(this.openOrMake(path, "file"));
     const fd = this.#openIn(path, O_WRONLY | O_TRUNC | O_NONBLOCK | O_CLOEXEC, 0);
     try {
+      // Before there is anything in it that is not for everybody. A change of owner clears setuid bits, so that comes first.
+      setOwner(fd, uid, gid);
+      setMode(fd, mode);
       writeFully(fd, contents, path);
     } finally {
       close(fd);

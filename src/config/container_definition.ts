@@ -158,7 +158,6 @@ export const container = object({
         description:
           "What of the machine is mounted there. With `*`, `?` or `[...]` in it, every match is mounted, by its name, in that directory. With `:ro` at the end it is read-only.",
         examples: ["/etc/ssl/shop/*.pem"],
-        notYet: { suffix: ":ro" },
       }),
       "an object of paths in the container, each with a path of the machine",
     ),
@@ -214,16 +213,16 @@ export const container = object({
     examples: [true],
   }),
   readOnly: defaultKey(flag(), true, {
-    description: "Whether the root file system is read-only.",
-    notYet: { except: true },
+    description:
+      "Whether the root file system is read-only. A writable one is in memory, and ends with the instance.",
   }),
   init: defaultKey(flag(), true, {
-    description: "Whether a small init runs as process 1, passes signals on and reaps.",
-    notYet: { except: true },
+    description:
+      "Whether a small init runs as process 1, passes signals on and reaps. Without it the program is process 1: it has to handle TERM, which the kernel drops otherwise.",
   }),
   hostPid: defaultKey(flag(), false, {
-    description: "Whether it sees the machine's processes.",
-    notYet: { except: false },
+    description:
+      "Whether it sees the machine's processes, and can send them signals if its user and capabilities let it.",
   }),
   seccomp: defaultKey(flag(), true, {
     description:
@@ -231,8 +230,8 @@ export const container = object({
     examples: [false],
   }),
   logEnvironment: defaultKey(flag(), false, {
-    description: "Whether the environment is logged at start.",
-    notYet: { except: false },
+    description:
+      "Whether the environment is logged at start. Values of names such as `API_KEY` or `DB_PASSWORD` are left out.",
   }),
   stopBeforeStart: defaultKey(flag(), false, {
     description: "Whether the old instance ends before the new one starts.",
@@ -253,12 +252,19 @@ export const container = object({
         insidePath,
         object({
           path: key(insidePath, { description: "Where it is mounted." }),
-          size: optionalKey(size, { description: "How large it may become." }),
+          size: optionalKey(size, {
+            description: "How large it may become; without this key half of the machine's memory.",
+            examples: ["64M"],
+          }),
         }),
       ], "a path or an object with `path` and `size`"),
       "a list of paths",
     ),
-    { description: "Empty file systems in memory.", examples: [["/run"]], notYet: true },
+    {
+      description:
+        "Empty file systems in memory. `/tmp` and `/dev/shm` are there anyway; named here, they get another size.",
+      examples: [["/run", { path: "/tmp", size: "2G" }]],
+    },
   ),
   files: optionalKey(
     dictionary(
@@ -267,10 +273,10 @@ export const container = object({
       "an object of paths, each with the contents of a file",
     ),
     {
-      description: "Files that are put into the root file system before the start.",
+      description:
+        "Files that are put into the root file system before the start. Where a mount of `mounts` lies on top, they are not to be seen. Contents are never shown.",
       examples: [{ "/etc/motd": "Hello\n" }],
       secret: true,
-      notYet: true,
     },
   ),
   limits: optionalKey(limits, {

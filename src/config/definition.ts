@@ -11,9 +11,7 @@ export type NotYet =
   /** Every value. */
   | true
   /** Every value but this one, which asks for what happens anyway. */
-  | { readonly except: boolean | string }
-  /** Text that ends with this. */
-  | { readonly suffix: string };
+  | { readonly except: boolean | string };
 
 /** What is known of a key beside the type of its value. */
 export interface Traits {
@@ -212,11 +210,6 @@ export function expectedBy(definition: Definition): string {
 /** Why a valid value is refused; undefined if it is supported, or if the key as a whole is not. */
 export function refusal(notYet: NotYet, value: unknown): string | undefined {
   if (notYet === true) return undefined;
-  if ("suffix" in notYet) {
-    const { suffix } = notYet;
-    const hasSuffix = typeof value === "string" && value.endsWith(suffix);
-    return hasSuffix ? `${quote(suffix)} at the end is not supported yet` : undefined;
-  }
   if (value === notYet.except) return undefined;
   return `${JSON.stringify(value)} is not supported yet, only ${JSON.stringify(notYet.except)} is`;
 }

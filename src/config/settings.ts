@@ -34,6 +34,16 @@ export interface ContainerSettings {
   readonly capabilities?: readonly CapabilityName[];
   /** True if its system calls are filtered. */
   readonly seccomp: boolean;
+  /** True if the root file system cannot be written to. */
+  readonly readOnly: boolean;
+  /** True if a small init runs as process 1, false if the program does. */
+  readonly init: boolean;
+  /** True if it shares the machine's pid namespace. */
+  readonly hostPid: boolean;
+  /** True if its environment is logged when it starts. */
+  readonly logEnvironment: boolean;
+  readonly tmpfs: readonly TmpfsSettings[];
+  readonly files: readonly FileSettings[];
   /** Bind mounts in the order of the configuration. */
   readonly mounts: readonly MountSettings[];
   /** Variables on top of the image's. Names hold neither "=" nor NUL, values no NUL. */
@@ -46,12 +56,34 @@ export interface ContainerSettings {
   readonly disabled: boolean;
 }
 
+/** An empty file system in memory. */
+export interface TmpfsSettings {
+  /** Where in the container, as for a bind mount. */
+  readonly path: string;
+  /** How many bytes it may hold. Absent: the kernel's default, half of the memory. */
+  readonly size?: number;
+}
+
+/** A file that is put into the root file system. */
+export interface FileSettings {
+  /** Where in the container, as for a bind mount. */
+  readonly path: string;
+  /** Its text. Never to be logged. */
+  readonly contents: string;
+  readonly uid: number;
+  readonly gid: number;
+  /** Its permissions, 0 to 0o7777. */
+  readonly mode: number;
+}
+
 /** A bind mount. */
 export interface MountSettings {
   /** Where in the container: absolute, below "/", without ".", ".." and empty components. */
   readonly inside: string;
   /** What of the machine: absolute, may be a glob, of which every match is mounted. */
   readonly outside: string;
+  /** True if the container cannot write to it. */
+  readonly readOnly: boolean;
 }
 
 /** What a registry wants to know of who asks. Never to be logged. */
@@ -109,6 +141,12 @@ export function sameContainer(a: ContainerSettings, b: ContainerSettings): boole
 }
 
 function instanceOf(settings: ContainerSettings): Partial<ContainerSettings> {
-  const { credentials: _, disabled: __, stopDelay: ___, ...instance } = settings;
+  const {
+    credentials: _,
+    disabled: __,
+    stopDelay: ___,
+    logEnvironment: ____,
+    ...instance
+  } = settings;
   return instance;
 }

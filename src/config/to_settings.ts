@@ -4,7 +4,14 @@ import { ecrRegion } from "../registry/ecr_host.ts";
 import { type ImageReference, parseReference } from "../registry/reference.ts";
 import type { Meta } from "./meta_definition.ts";
 import type { Primary } from "./primary_definition.ts";
-import type { ContainerSettings, MetaSettings, Settings } from "./settings.ts";
+import type {
+  ContainerSettings,
+  FileSettings,
+  MetaSettings,
+  MountSettings,
+  Settings,
+  TmpfsSettings,
+} from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
 
@@ -32,8 +39,8 @@ function toContainerSettings(
   container: Container,
   globalCredentials: Container["docker"],
 ): ContainerSettings {
-  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled, seccomp } =
-    container;
+  const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
+  const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -50,7 +57,13 @@ function toContainerSettings(
     groups,
     ...(capabilities !== undefined && { capabilities }),
     seccomp,
-    mounts: Object.entries(container.mounts).map(([inside, outside]) => ({ inside, outside })),
+    readOnly,
+    init,
+    hostPid,
+    logEnvironment,
+    tmpfs: tmpfs.map(toTmpfs),
+    files: Object.entries(files).map(([path, file]) => toFile(path, file)),
+    mounts: Object.entries(container.mounts).map(([inside, outside]) => toMount(inside, outside)),
     environment: Object.fromEntries(
       Object.entries(container.environment).map(([name, value]) => [name, toText(value)]),
     ),
@@ -85,6 +98,32 @@ function toGlobalCredentials(
   const isOthers = docker.type === "ecr" && docker.region === undefined &&
     ecrRegion(image.origin) === undefined;
   return isOthers ? undefined : toCredentials(docker, image);
+}
+
+const READ_ONLY = ":ro";
+
+function toMount(inside: string, text: string): MountSettings {
+  const readOnly = text.endsWith(READ_ONLY);
+  return { inside, outside: readOnly ? text.slice(0, -READ_ONLY.length) : text, readOnly };
+}
+
+function toTmpfs(tmpfs: NonNullable<Container["tmpfs"]>[number]): TmpfsSettings {
+  if (typeof tmpfs === "string") return { path: tmpfs };
+  const { path, size } = tmpfs;
+  return { path, ...size !== undefined && { size: toBytes(size) } };
+}
+
+const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** @param size bytes, or a text such as `512M` */
+function toBytes(size: number | string): number {
+  if (typeof size === "number") return size;
+  return Number(size.slice(0, -1)) * UNITS[size.slice(-1) as keyof typeof UNITS];
+}
+
+function toFile(path: string, file: NonNullable<Container["files"]>[string]): FileSettings {
+  if (typeof file === "string") return { path, contents: file, uid: 0, gid: 0, mode: 0o644 };
+  return { path, ...file, mode: parseInt(file.mode, 8) };
 }
 
 function toCommand(command: Container["command"]): ContainerSettings["command"] {

@@ -3,15 +3,19 @@
  * namespace has not blocked or caught yet (pid_namespaces(7)), and tini what comes before its child leads a process group of
  * its own. A TERM in those first milliseconds would be lost, and the container never end.
  *
- * @param pid the container's PID 1
+ * @param pid the container's init
+ * @param options `hostPid`: true if it is one of the machine's processes, and not PID 1 of a pid namespace
  * @returns true also if it has ended
  */
-export function passesSignals(pid: number): boolean {
-  // The container's own /proc, in which there are no other processes.
-  const directory = `/proc/${pid}/root/proc`;
+export function passesSignals(pid: number, { hostPid = false } = {}): boolean {
+  // The container's own /proc has no other processes in it.
+  const [directory, init] = hostPid ? ["/proc", `${pid}`] : [`/proc/${pid}/root/proc`, "1"];
   try {
+    // Whether it has ended is asked first: the machine's /proc stays.
+    if (hostPid) Deno.statSync(`/proc/${pid}`);
     for (const { name } of Deno.readDirSync(directory)) {
-      if (name !== "1" && /^\d+$/.test(name) && leadsGroup(`${directory}/${name}`)) return true;
+      if (!/^\d+$/.test(name) || name === init) continue;
+      if (leadsGroup(`${directory}/${name}`, init)) return true;
     }
     return false;
   } catch (error) {
@@ -20,12 +24,12 @@ export function passesSignals(pid: number): boolean {
   }
 }
 
-/** True for a child of PID 1 that leads a process group (proc_pid_stat(5), fields 1, 4 and 5). */
-function leadsGroup(process: string): boolean {
+/** True for a child of the init that leads a process group (proc_pid_stat(5), fields 1, 4 and 5). */
+function leadsGroup(process: string, init: string): boolean {
   try {
     const stat = Deno.readTextFileSync(`${process}/stat`);
     const [, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return parent === "1" && process.endsWith(`/${group}`);
+    return parent === init && process.endsWith(`/${group}`);
   } catch (error) {
     if (isGone(error)) return false;
     throw error;

@@ -5,7 +5,9 @@ import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts
 import { errorChain } from "../log/error_chain.ts";
 import type { RunningInstance } from "./container_driver.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
-import type { OutputStream } from "./launcher.ts";
+import type { LaunchSpec } from "./launch_spec.ts";
+import { type OutputStream, Stage } from "./launcher.ts";
+import { showVariable } from "./show_variable.ts";
 import type { Release } from "./lifecycle.ts";
 import type { StagePool } from "./stage_pool.ts";
 
@@ -50,7 +52,8 @@ export async function launchInstance(
   undo.defer(() => Deno.remove(directory, { recursive: true }));
   undo.defer(() => unmountRootFs(rootFs));
   // Before the rest, since it takes longest: its runtime may have to start first.
-  const stage = undo.use(place.stages.take());
+  const { hostPid, logEnvironment } = release.settings;
+  const stage = undo.use(hostPid ? new Stage({ hostPid }) : place.stages.take());
   Deno.mkdirSync(rootFs, { mode: 0o700 });
   mountOverlay({
     layersDirectory: place.layersDirectory,
@@ -60,10 +63,9 @@ export async function launchInstance(
     source: place.mountSource,
   });
   const { init, environment } = place;
-  const container = await stage.launch(
-    launchSpecOf(release, { rootFs, init, environment }),
-    onLine,
-  );
+  const spec = launchSpecOf(release, { rootFs, init, environment });
+  if (logEnvironment) logVariables(release.settings.id, spec.env);
+  const container = await stage.launch(spec, onLine);
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
   try {
@@ -78,6 +80,13 @@ export async function launchInstance(
     ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
     terminate: () => container.signal(Signal.TERM),
   };
+}
+
+function logVariables(id: string, env: LaunchSpec["env"]): void {
+  const containerLogger = getLogger(["frontloader", id]);
+  for (const [name, value] of Object.entries(env)) {
+    containerLogger.info("Environment {variable}", { variable: showVariable(name, value) });
+  }
 }
 
 const SUFFIX_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

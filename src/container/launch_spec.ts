@@ -1,14 +1,5 @@
 /** What the supervisor tells the stage process: everything that it needs to become the container, and nothing else. */
-
-/** A bind mount whose source has been looked up. */
-export interface BindMount {
-  /** Absolute path in the container. */
-  readonly inside: string;
-  /** Absolute path on the machine. */
-  readonly outside: string;
-  /** What the source is, so that a missing destination is made as the same. */
-  readonly kind: "directory" | "file";
-}
+import type { FileSettings, MountSettings, TmpfsSettings } from "../config/settings.ts";
 
 /** One launch. It travels as JSON through a pipe, so that no secret of the environment is in any argument list. */
 export interface LaunchSpec {
@@ -22,8 +13,10 @@ export interface LaunchSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Working directory, inside; made if it is missing. */
   readonly cwd: string;
-  /** Static program that is the container's PID 1 (tini): a path on the machine. */
-  readonly init: string;
+  /** Static program that is the container's PID 1 (tini): a path on the machine. Null: its own program is. */
+  readonly init: string | null;
+  /** True if it was started in the machine's pid namespace, and is to see its processes. */
+  readonly hostPid: boolean;
   readonly uid: number;
   readonly gid: number;
   /** Supplementary groups. */
@@ -34,9 +27,11 @@ export interface LaunchSpec {
   readonly seccomp: string | null;
   /** Host name of the container's UTS namespace; undefined for the machine's. */
   readonly hostname?: string;
-  readonly mounts: readonly BindMount[];
-  /** Files to write into the root file system, path to contents: what of the machine's `/etc` a container needs. */
-  readonly files: Readonly<Record<string, string>>;
+  /** Bind mounts; their sources are looked up by the stage. */
+  readonly mounts: readonly MountSettings[];
+  readonly tmpfs: readonly TmpfsSettings[];
+  /** Files to write into the root file system: what of the machine's `/etc` a container needs, and the settings'. */
+  readonly files: readonly FileSettings[];
 }
 
 /**

@@ -1,7 +1,6 @@
 import type { ImageConfig } from "../image/image_config.ts";
 import { DEFAULT_ROOT_CAPABILITIES } from "./default_capabilities.ts";
 import { containerEnvironment } from "./environment.ts";
-import { expandMounts } from "./expand_mounts.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import type { Release } from "./lifecycle.ts";
 import { machineFiles } from "./machine_files.ts";
@@ -20,7 +19,7 @@ export interface LaunchPlace {
 /**
  * Works out what a container is to be: its settings over its image's configuration over the defaults.
  *
- * @throws {Error} if nothing says what to run, or a mount's source is missing
+ * @throws {Error} if nothing says what to run
  */
 export function launchSpecOf(
   { settings, image }: Release,
@@ -30,8 +29,9 @@ export function launchSpecOf(
   const capabilities = settings.capabilities ?? (uid === 0 ? DEFAULT_ROOT_CAPABILITIES : []);
   return {
     rootFs,
-    init,
-    readOnly: true,
+    init: settings.init ? init : null,
+    hostPid: settings.hostPid,
+    readOnly: settings.readOnly,
     argv: commandOf(settings.command, image.config),
     env: containerEnvironment({
       image: image.config.env,
@@ -45,8 +45,10 @@ export function launchSpecOf(
     groups: settings.groups,
     capabilities,
     seccomp: settings.seccomp ? seccompFilter(capabilities) : null,
-    mounts: expandMounts(settings.mounts),
-    files: machineFiles(settings.hostname),
+    mounts: settings.mounts,
+    tmpfs: settings.tmpfs,
+    // The settings' come last: they are what stays.
+    files: [...machineFiles(settings.hostname), ...settings.files],
     ...settings.hostname === undefined ? {} : { hostname: settings.hostname },
   };
 }

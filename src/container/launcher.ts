@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { close, type Pipe, pipe } from "../../ffi/descriptors.ts";
 import { spawnInNewPidNamespace } from "../../ffi/namespaces.ts";
-import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import { type ExitStatus, kill, Signal, spawn } from "../../ffi/process.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
@@ -62,14 +62,16 @@ export class Stage {
   /**
    * Starts a stage process.
    *
+   * @param options `hostPid`: true for one of the machine's processes, false for PID 1 of a new pid namespace
    * @throws {SyscallError} if it cannot be started
    */
-  constructor() {
+  constructor({ hostPid = false } = {}) {
     const pipes: Pipe[] = [];
     try {
       for (let i = 0; i < 4; i++) pipes.push(pipe());
       const [spec, stdout, stderr, status] = pipes as [Pipe, Pipe, Pipe, Pipe];
-      this.#pid = spawnInNewPidNamespace({
+      const start = hostPid ? spawn : spawnInNewPidNamespace;
+      this.#pid = start({
         ...selfCommand([STAGE_COMMAND]),
         descriptors: [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd],
       });
@@ -118,7 +120,8 @@ export class Stage {
         writePipe(this.#spec, JSON.stringify(spec)),
       ]);
       if (status === STAGE_READY) {
-        await this.#untilSignalsPass();
+        // Without an init nobody passes signals on.
+        if (spec.init !== null) await this.#untilSignalsPass(spec);
         return { pid: this.#pid, ended: this.#ended, signal: (signal) => this.#signal(signal) };
       }
       const ended = await this.#ended;
@@ -147,9 +150,9 @@ export class Stage {
     return status;
   }
 
-  async #untilSignalsPass(): Promise<void> {
+  async #untilSignalsPass({ hostPid }: LaunchSpec): Promise<void> {
     try {
-      while (!this.#hasEnded && !passesSignals(this.#pid)) {
+      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid })) {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } catch (error) {

@@ -33,7 +33,7 @@ const primaries: readonly string[] = [
   '{"container": {"manifest": "nginx", "docker": {"password": "hunter2"}}}',
   '{"container": {"manifest": "https://hunter2:hunter2@h/v2/a/manifests/b"}}',
   '{"container": {"manifest": "https://h/v2/a/manifests/b?token=hunter2"}}',
-  '{"container": {"manifest": "nginx", "files": {"/a": "hunter2"}}}',
+  '{"container": {"manifest": "nginx", "files": {"a": "hunter2"}}}',
   '{"container": {"manifest": "nginx", "files": {"/a": {"contents": 31337}}}}',
   '{"container": {"manifest": "nginx", "apiKey": "hunter2"}}',
   '{"kernel": {"manifest": "a", "docker": {"username": "u", "password": 31337}}}',

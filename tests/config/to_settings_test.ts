@@ -23,6 +23,12 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     gid: 0,
     groups: [0],
     seccomp: true,
+    readOnly: true,
+    init: true,
+    hostPid: false,
+    logEnvironment: false,
+    tmpfs: [],
+    files: [],
     mounts: [],
     environment: {},
     stopDelay: 0,
@@ -33,9 +39,11 @@ Deno.test("a container has defaults for everything but its manifest", () => {
 Deno.test("a container's settings are what its keys say, in one form", () => {
   const settings = settingsOf(`
     "id": "web", "command": ["a", "b"], "uid": 1, "gid": 2, "groups": [3], "hostname": "h",
-    "capabilities": ["SYS_NICE", "CAP_CHOWN", "CHOWN"], "mounts": {"/b": "/y", "/a": "/x"},
+    "capabilities": ["SYS_NICE", "CAP_CHOWN", "CHOWN"], "mounts": {"/b": "/y:ro", "/a": "/x"},
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
-    "seccomp": false`);
+    "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
+    "tmpfs": ["/run", {"path": "/a"}, {"path": "/b", "size": "3M"}, {"path": "/c", "size": 5}],
+    "files": {"/d": "text", "/e": {"contents": "", "uid": 1, "gid": 2, "mode": "4750"}}`);
   assert.deepEqual(settings, {
     id: "web",
     image: { origin: "https://registry-1.docker.io", repository: "library/nginx", tag: "latest" },
@@ -46,7 +54,24 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     groups: [3],
     capabilities: ["CAP_CHOWN", "CAP_SYS_NICE"],
     seccomp: false,
-    mounts: [{ inside: "/b", outside: "/y" }, { inside: "/a", outside: "/x" }],
+    readOnly: false,
+    init: false,
+    hostPid: true,
+    logEnvironment: true,
+    tmpfs: [
+      { path: "/run" },
+      { path: "/a" },
+      { path: "/b", size: 3 * 1024 * 1024 },
+      { path: "/c", size: 5 },
+    ],
+    files: [
+      { path: "/d", contents: "text", uid: 0, gid: 0, mode: 0o644 },
+      { path: "/e", contents: "", uid: 1, gid: 2, mode: 0o4750 },
+    ],
+    mounts: [
+      { inside: "/b", outside: "/y", readOnly: true },
+      { inside: "/a", outside: "/x", readOnly: false },
+    ],
     environment: {},
     hostname: "h",
     stopDelay: 4,

@@ -26,7 +26,7 @@ Deno.test("a container is its settings over its image's configuration over the d
       uid: 7,
       gid: 8,
       groups: [8, 9],
-      mounts: [{ inside: "/data", outside: "/tmp" }],
+      mounts: [{ inside: "/data", outside: "/tmp", readOnly: true }],
       environment: { A: "settings" },
     },
     { env: ["A=image", "B=image"], workingDir: "/srv" },
@@ -41,12 +41,18 @@ Deno.test("a container is its settings over its image's configuration over the d
     gid: 8,
     groups: [8, 9],
     capabilities: [],
-    mounts: [{ inside: "/data", outside: "/tmp", kind: "directory" }],
+    mounts: [{ inside: "/data", outside: "/tmp", readOnly: true }],
+    tmpfs: [],
+    hostPid: false,
     hostname: "web",
   });
   assert.equal(seccomp, seccompFilter([]));
   assert.deepEqual([env["A"], env["B"], env["HOME"]], ["settings", "image", "/"]);
-  assert.deepEqual(Object.keys(files).sort(), ["/etc/hostname", "/etc/hosts", "/etc/resolv.conf"]);
+  assert.deepEqual(files.map(({ path }) => path).sort(), [
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/resolv.conf",
+  ]);
 });
 
 interface CommandRow {
@@ -121,7 +127,7 @@ Deno.test("a container without a host name keeps the machine's", () => {
   try {
     const spec = specOf({ hostname: undefined });
     assert(!("hostname" in spec));
-    assert.equal(spec.files["/etc/hostname"], "machine\n");
+    assert.equal(spec.files.find(({ path }) => path === "/etc/hostname")!.contents, "machine\n");
   } finally {
     Deno.hostname = real;
   }

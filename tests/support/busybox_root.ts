@@ -48,8 +48,10 @@ export class BusyboxRoot implements Disposable {
       groups: [0],
       capabilities: [],
       seccomp: seccompFilter(changes.capabilities ?? []),
+      hostPid: false,
       mounts: [],
-      files: {},
+      tmpfs: [],
+      files: [],
       ...changes,
     };
   }
@@ -70,7 +72,7 @@ export class BusyboxRoot implements Disposable {
     Deno.mkdirSync(writable);
     Deno.mkdirSync(rootFs);
     const output = { stdout: [] as string[], stderr: [] as string[] };
-    const stage = new Stage();
+    const stage = new Stage({ hostPid: spec.hostPid });
     try {
       mountOverlay({
         layersDirectory: `${this.directory}/layers`,

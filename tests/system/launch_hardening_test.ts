@@ -5,6 +5,7 @@ import { kill, Signal } from "../../ffi/process.ts";
 import { DEFAULT_ROOT_CAPABILITIES } from "../../src/container/default_capabilities.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { readPipe } from "../../src/container/pipes.ts";
+import type { FileSettings } from "../../src/config/settings.ts";
 import { BusyboxRoot } from "../support/busybox_root.ts";
 
 /** What a shell script in a container puts out. */
@@ -21,6 +22,10 @@ async function outputOf(
 
 /** Tries to change the mode of what a path leads to. */
 const chmod = (path: string) => `busybox chmod 600 ${path} && echo ${path}`;
+
+function file(path: string, contents: string): FileSettings {
+  return { path, contents, uid: 0, gid: 0, mode: 0o644 };
+}
 
 for (const path of ["/dev/stdin", "/dev/null", "/proc/keys", "/proc/timer_list"]) {
   Deno.test(`root in a container that changes the mode of ${path} does not change the machine's /dev/null`, async () => {
@@ -40,7 +45,7 @@ Deno.test("a symlink of the image to a setting of the kernel, in the place of a 
   try {
     const lines = await outputOf(
       "cat /etc/hostname",
-      { files: { "/etc/hostname": "written\n" } },
+      { files: [file("/etc/hostname", "written\n")] },
       (root) => {
         Deno.symlinkSync(setting, `${root.tree}/etc/hostname`);
       },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { kill, Signal } from "../../ffi/process.ts";
+import type { FileSettings } from "../../src/config/settings.ts";
 import type { LaunchSpec } from "../../src/container/launch_spec.ts";
 import { capabilityMask } from "../../src/container/stage/credentials.ts";
 import { StagePool } from "../../src/container/stage_pool.ts";
@@ -27,6 +28,10 @@ async function statusOf(changes: Partial<LaunchSpec>): Promise<Record<string, st
     const colon = line.indexOf(":");
     return [line.slice(0, colon), line.slice(colon + 1).trim().replaceAll(/\s+/g, " ")];
   }));
+}
+
+function file(path: string, contents: string): FileSettings {
+  return { path, contents, uid: 0, gid: 0, mode: 0o644 };
 }
 
 const hex = (mask: bigint) => mask.toString(16).padStart(16, "0");
@@ -240,10 +245,10 @@ Deno.test("a program that is not root can open /dev/stdout and /dev/stderr", asy
 });
 
 Deno.test("files of the machine's /etc are written, also behind a symlink of the image that leads nowhere", async () => {
-  const files = {
-    "/etc/resolv.conf": "nameserver 192.0.2.1\n",
-    "/etc/hosts": "127.0.0.1 localhost\n",
-  };
+  const files = [
+    file("/etc/resolv.conf", "nameserver 192.0.2.1\n"),
+    file("/etc/hosts", "127.0.0.1 localhost\n"),
+  ];
   const lines = await outputOf("cat /etc/resolv.conf /etc/hosts; cat /run/systemd/stub.conf", {
     files,
   }, (root) => {
@@ -256,7 +261,7 @@ Deno.test("a FIFO in the place of such a file is an error, not a wait", async ()
   using root = new BusyboxRoot();
   await new Deno.Command("mkfifo", { args: [`${root.tree}/etc/hosts`] }).output();
   await assert.rejects(
-    root.launch(root.spec("true", { files: { "/etc/hosts": "x" } })),
+    root.launch(root.spec("true", { files: [file("/etc/hosts", "x")] })),
     /\/etc\/hosts.*ENXIO/,
   );
 });
@@ -274,9 +279,9 @@ Deno.test("bind mounts of directories, files and devices appear inside, and miss
   Deno.mkdirSync(`${root.directory}/data`);
   Deno.writeTextFileSync(`${root.directory}/data/file`, "of the machine\n");
   const mounts = [
-    { inside: "/srv/deep/data", outside: `${root.directory}/data`, kind: "directory" },
-    { inside: "/etc/one-file", outside: `${root.directory}/data/file`, kind: "file" },
-    { inside: "/dev/my-zero", outside: "/dev/zero", kind: "file" },
+    { inside: "/srv/deep/data", outside: `${root.directory}/data`, readOnly: false },
+    { inside: "/etc/one-file", outside: `${root.directory}/data/file`, readOnly: false },
+    { inside: "/dev/my-zero", outside: "/dev/zero", readOnly: false },
   ] as const;
   const script =
     "cat /srv/deep/data/file /etc/one-file; head -c 2 /dev/my-zero | wc -c; echo w >/srv/deep/data/new";
@@ -300,7 +305,7 @@ Deno.test("a mount's destination behind symlinks of the image stays in the image
   const mounts = ["/up/x", "/absolute/y"].map((inside) => ({
     inside,
     outside: `${root.directory}/data`,
-    kind: "directory" as const,
+    readOnly: false,
   }));
   const { stdout } = await root.launch(root.spec("cat /up/x/file /absolute/y/file", { mounts }));
   assert.deepEqual(stdout, ["inside", "inside"]);
@@ -360,7 +365,7 @@ for (const { name, changes, message } of failures) {
 
 Deno.test("a missing source of a mount is an error that names both sides", async () => {
   using root = new BusyboxRoot();
-  const mounts = [{ inside: "/data", outside: "/no/such/place", kind: "directory" }] as const;
+  const mounts = [{ inside: "/data", outside: "/no/such/place", readOnly: false }];
   await assert.rejects(
     root.launch(root.spec("true", { mounts })),
     /"\/no\/such\/place" of the machine on "\/data" of the container[\s\S]*ENOENT/,

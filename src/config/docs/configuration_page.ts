@@ -232,9 +232,7 @@ function rowOf(key: string, entry: v.GenericSchema, notYet: NotYet | false | und
 function supportOf(notYet: NotYet | false | undefined): string {
   if (notYet === true) return "not supported yet";
   if (!notYet) return "yes";
-  return "except" in notYet
-    ? `only ${json(notYet.except)}`
-    : `not yet: ${inlineCode(notYet.suffix)} at the end`;
+  return `only ${json(notYet.except)}`;
 }
 
 /** A Markdown table, its columns padded as `deno fmt` does it. */

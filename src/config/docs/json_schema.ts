@@ -1,7 +1,6 @@
 /** Makes JSON Schemas for editors out of the definitions. */
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import type { Definition, Metadata, NotYet } from "../definition.ts";
-import { quote } from "../path.ts";
 
 /** What a schema is about. */
 export interface JsonSchemaOptions {
@@ -62,6 +61,5 @@ function withoutEmptyExamples(schema: JsonSchema): JsonSchema | undefined {
 
 function remark(notYet: NotYet): string {
   if (notYet === true) return "Not supported yet.";
-  if ("suffix" in notYet) return `${quote(notYet.suffix)} at the end is not supported yet.`;
   return `Only ${JSON.stringify(notYet.except)} is supported yet.`;
 }

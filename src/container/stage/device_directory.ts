@@ -32,7 +32,6 @@ const BELOW = [
     // gid 5 is tty in every distribution, and what grantpt(3) expects
     data: "newinstance,ptmxmode=0666,mode=0620,gid=5",
   },
-  { name: "shm", fstype: "tmpfs", flags: NOSUID | NODEV | NOEXEC, data: "mode=1777,size=64m" },
   { name: "mqueue", fstype: "mqueue", flags: NOSUID | NODEV | NOEXEC, data: "" },
 ];
 

@@ -22,11 +22,14 @@ import {
   unshare,
 } from "../../../ffi/namespaces.ts";
 import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
-import { descriptorPath, openPath, RootDirectory } from "../../../ffi/root_directory.ts";
+import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { errorChain } from "../../log/error_chain.ts";
 import { type LaunchSpec, STAGE_READY, StageDescriptor } from "../launch_spec.ts";
 import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
+import { mountTmpfs } from "./temporary_file_systems.ts";
+import { earlyTmpfs, mountUserMounts, type UserMounts } from "./user_mounts.ts";
+import type { TmpfsSettings } from "../../config/settings.ts";
 import { mountDeviceDirectory } from "./device_directory.ts";
 import { maskKernelFileSystems, mountKernelFileSystems } from "./kernel_file_systems.ts";
 import { filterSystemCalls } from "./system_calls.ts";
@@ -60,7 +63,7 @@ export function runStage(): number {
 function becomeContainer(spec: LaunchSpec): never {
   umask(0);
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
-  const init = sealedMemfd("init", Deno.readFileSync(spec.init));
+  const init = spec.init === null ? undefined : sealedMemfd("init", Deno.readFileSync(spec.init));
 
   unshare(CloneFlag.NEWNS | CloneFlag.NEWUTS | CloneFlag.NEWIPC);
   // Nothing that is mounted from here on may show up on the machine.
@@ -72,15 +75,18 @@ function becomeContainer(spec: LaunchSpec): never {
     root.enter();
     // Before anything of the kernel's is in the tree: where the image has a symlink in a file's place, to
     // /proc/sys/kernel/core_pattern say, this process would write to the machine itself.
-    mountTemporaryDirectory(root);
-    writeFiles(root, spec.files);
+    const { mounts, tmpfs } = withDefaultTmpfs(spec);
+    for (const one of earlyTmpfs({ mounts, tmpfs })) mountTmpfs(root, one);
+    for (const { path, contents, ...attributes } of spec.files) {
+      root.writeFile(path, encoder.encode(contents), attributes);
+    }
     mountKernelFileSystems(root);
     mountDeviceDirectory(root);
     // The container's own: root in there may change its mode and owner, which must not be those of the machine's.
     const nullDevice = root.open("/dev/null");
     // The spent pipe makes way: a container reads the end of its input at once.
     replaceDescriptor(StageDescriptor.SPEC, descriptorPath(nullDevice));
-    bindMounts(root, spec);
+    mountUserMounts(root, { mounts, tmpfs });
     maskKernelFileSystems(root, descriptorPath(nullDevice));
     close(nullDevice);
     close(root.openOrMake(spec.cwd, "directory"));
@@ -103,59 +109,40 @@ function becomeContainer(spec: LaunchSpec): never {
   // This also finds out whether the supervisor still lives: the parent-death signal is only sent for a death that comes
   // after it was asked for, and in this pid namespace the parent's pid is always 0. Nobody reads the pipe: EPIPE.
   writeFully(StageDescriptor.STATUS, encoder.encode(STAGE_READY), "the supervisor");
+  if (init === undefined) becomeProgram(program, spec);
   exec({
     program: init,
     // -g: TERM goes to the whole process group, so that a shell as the command does not swallow it
     // -p: the init asks for TERM when the supervisor ends only once it blocks it. Before, the kernel would drop a TERM, as
     // PID 1 has no handler for it (pid_namespaces(7)), and the container live on: until then it is KILL.
-    argv: ["init", "-g", "-p", "SIGTERM", "--", program, ...spec.argv.slice(1)],
+    // -s: among the machine's processes it is not PID 1, and gets no orphans unless it asks for them
+    argv: [
+      ...["init", "-g", "-p", "SIGTERM"],
+      ...spec.hostPid ? ["-s"] : [],
+      ...["--", program, ...spec.argv.slice(1)],
+    ],
     env: spec.env,
   });
 }
 
-/** Gives the container a `/tmp` of its own, in memory. */
-function mountTemporaryDirectory(root: RootDirectory): void {
-  const target = root.openOrMake("/tmp", "directory");
-  mount({
-    source: "tmpfs",
-    target: descriptorPath(target),
-    fstype: "tmpfs",
-    flags: MountFlag.NOSUID | MountFlag.NODEV,
-    data: "mode=1777",
-    describe: "/tmp",
-  });
-  close(target);
+/** Becomes the program without an init in front of it. */
+function becomeProgram(program: string, { argv, env }: LaunchSpec): never {
+  // When the supervisor ends it is to end as it would otherwise, by TERM. If it has no handler for it the kernel drops it.
+  setParentDeathSignal(Signal.TERM);
+  exec({ program, argv, env });
 }
 
-function writeFiles(root: RootDirectory, files: LaunchSpec["files"]): void {
-  for (const [path, contents] of Object.entries(files)) {
-    root.writeFile(path, encoder.encode(contents));
-  }
-}
+/** Every container has these of its own; the settings may say how large they are. */
+const DEFAULT_TMPFS: readonly TmpfsSettings[] = [
+  { path: "/tmp" },
+  // As large as docker makes it.
+  { path: "/dev/shm", size: 64 * 2 ** 20 },
+];
 
-/** Mounts parents before what lies below them, whatever the order in the configuration. */
-function bindMounts(root: RootDirectory, { mounts }: LaunchSpec): void {
-  const depth = (path: string) => path.split("/").length;
-  for (
-    const { inside, outside, kind } of mounts.toSorted((a, b) => depth(a.inside) - depth(b.inside))
-  ) {
-    try {
-      const source = openPath(outside);
-      const target = root.openOrMake(inside, kind);
-      mount({
-        source: descriptorPath(source),
-        target: descriptorPath(target),
-        flags: MountFlag.BIND | MountFlag.REC,
-        describe: inside,
-      });
-      close(source);
-      close(target);
-    } catch (error) {
-      throw new Error(`Cannot mount "${outside}" of the machine on "${inside}" of the container`, {
-        cause: error,
-      });
-    }
-  }
+function withDefaultTmpfs({ mounts, tmpfs }: LaunchSpec): UserMounts {
+  const taken = new Set([...mounts.map(({ inside }) => inside), ...tmpfs.map(({ path }) => path)]);
+  const defaults = DEFAULT_TMPFS.filter(({ path }) => !taken.has(path));
+  return { mounts, tmpfs: [...defaults, ...tmpfs] };
 }
 
 /** Makes the root file system read-only, the mount as well as the overlay behind it. */

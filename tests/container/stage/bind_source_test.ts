@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { expandMounts } from "../../src/container/expand_mounts.ts";
+import { bindSources } from "../../../src/container/stage/bind_source.ts";
 
 /** A directory with files (`name`) and directories (`name/`) in it, for the time of one test. */
 function tree(...entries: string[]): Disposable & { readonly path: string } {
@@ -14,57 +14,24 @@ function tree(...entries: string[]): Disposable & { readonly path: string } {
 
 /** What a glob below a directory matches: the names that it is mounted by. */
 function matched(path: string, glob: string): string[] {
-  return expandMounts([{ inside: "/in", outside: `${path}/${glob}` }]).map(({ inside }) => {
-    assert(inside.startsWith("/in/"));
-    return inside.slice("/in/".length);
+  return bindSources({ inside: "/in", outside: `${path}/${glob}` }).map(({ path }) => {
+    assert(path.startsWith("/in/"));
+    return path.slice("/in/".length);
   });
 }
 
-Deno.test("a mount without a glob is what it says, a file or a directory", () => {
-  using temp = tree("file", "directory/");
-  assert.deepEqual(
-    expandMounts([
-      { inside: "/a", outside: `${temp.path}/file` },
-      { inside: "/b", outside: `${temp.path}/directory` },
-    ]),
-    [
-      { inside: "/a", outside: `${temp.path}/file`, kind: "file" },
-      { inside: "/b", outside: `${temp.path}/directory`, kind: "directory" },
-    ],
-  );
-});
-
-Deno.test("a mount of a device is a mount of a file", () => {
-  assert.deepEqual(expandMounts([{ inside: "/dev/x", outside: "/dev/null" }]), [
-    { inside: "/dev/x", outside: "/dev/null", kind: "file" },
+Deno.test("a source without a glob is what it says, there or not", () => {
+  assert.deepEqual(bindSources({ inside: "/in", outside: "/tmp/there is none" }), [
+    { path: "/in", source: "/tmp/there is none" },
   ]);
-});
-
-Deno.test("a mount of a symlink is a mount of what it leads to", () => {
-  // The sandbox cannot make symlinks; on a machine with a merged /usr this is one to a directory.
-  assert.equal(expandMounts([{ inside: "/a", outside: "/bin" }])[0]!.kind, "directory");
-});
-
-Deno.test("a mount whose source is missing is an error that names both ends", () => {
-  assert.throws(
-    () => expandMounts([{ inside: "/in", outside: "/tmp/there is none" }]),
-    (error: Error) => {
-      assert.equal(
-        error.message,
-        'Cannot mount "/tmp/there is none" of the machine on "/in" of the container',
-      );
-      assert(error.cause instanceof Deno.errors.NotFound);
-      return true;
-    },
-  );
 });
 
 Deno.test("a glob mounts every match by its own name, sorted", () => {
   using temp = tree("b.conf", "a.conf", "c.txt", "d.conf/");
-  assert.deepEqual(expandMounts([{ inside: "/in", outside: `${temp.path}/*.conf` }]), [
-    { inside: "/in/a.conf", outside: `${temp.path}/a.conf`, kind: "file" },
-    { inside: "/in/b.conf", outside: `${temp.path}/b.conf`, kind: "file" },
-    { inside: "/in/d.conf", outside: `${temp.path}/d.conf`, kind: "directory" },
+  assert.deepEqual(bindSources({ inside: "/in", outside: `${temp.path}/*.conf` }), [
+    { path: "/in/a.conf", source: `${temp.path}/a.conf` },
+    { path: "/in/b.conf", source: `${temp.path}/b.conf` },
+    { path: "/in/d.conf", source: `${temp.path}/d.conf` },
   ]);
 });
 
@@ -151,13 +118,13 @@ Deno.test("a glob is not led astray by a symlink that leads to itself", () => {
 
 Deno.test("a glob with a slash at its end matches directories alone, by their names", () => {
   using temp = tree("file", "directory/");
-  assert.deepEqual(expandMounts([{ inside: "/in", outside: `${temp.path}/*/` }]), [
-    { inside: "/in/directory", outside: `${temp.path}/directory`, kind: "directory" },
+  assert.deepEqual(bindSources({ inside: "/in", outside: `${temp.path}/*/` }), [
+    { path: "/in/directory", source: `${temp.path}/directory` },
   ]);
 });
 
 Deno.test("a glob at the top of the machine is one like any other", () => {
-  assert.deepEqual(expandMounts([{ inside: "/in", outside: "/[t]mp" }]), [
-    { inside: "/in/tmp", outside: "/tmp", kind: "directory" },
+  assert.deepEqual(bindSources({ inside: "/in", outside: "/[t]mp" }), [
+    { path: "/in/tmp", source: "/tmp" },
   ]);
 });

@@ -1,35 +1,26 @@
-import type { BindMount } from "./launch_spec.ts";
-
-/** A mount as the configuration has it. */
-export interface MountSetting {
+/** One thing of the machine that is mounted. */
+export interface BindSource {
   /** Absolute path in the container. */
-  readonly inside: string;
-  /** Absolute path on the machine; with `*`, `?` or `[…]` every match is mounted, by its name, in the directory `inside`. */
-  readonly outside: string;
+  readonly path: string;
+  /** Absolute path on the machine. */
+  readonly source: string;
 }
 
 /**
- * Looks up the sources of bind mounts on this machine.
+ * Looks up what a bind mount mounts. This is done in the stage: a dead network file system makes whoever looks at it wait, and
+ * that must not be the supervisor.
  *
- * @throws {Error} if a source is missing; a glob that matches nothing is no error, as there is nothing to mount
+ * @param setting `outside`: with `*`, `?` or `[…]` every match is mounted, by its name, in the directory `inside`
+ * @returns a source without a glob as it is, there or not; of a glob what matches, which may be nothing
  */
-export function expandMounts(settings: readonly MountSetting[]): BindMount[] {
-  return settings.flatMap(({ inside, outside }) => {
-    if (!isGlob(outside)) return [bindMount(inside, outside)];
-    return glob(outside).map((match) =>
-      bindMount(`${inside}/${match.slice(match.lastIndexOf("/") + 1)}`, match)
-    );
-  });
-}
-
-function bindMount(inside: string, outside: string): BindMount {
-  try {
-    return { inside, outside, kind: Deno.statSync(outside).isDirectory ? "directory" : "file" };
-  } catch (error) {
-    throw new Error(`Cannot mount "${outside}" of the machine on "${inside}" of the container`, {
-      cause: error,
-    });
-  }
+export function bindSources(
+  { inside, outside }: { readonly inside: string; readonly outside: string },
+): BindSource[] {
+  if (!isGlob(outside)) return [{ path: inside, source: outside }];
+  return glob(outside).map((match) => ({
+    path: `${inside}/${match.slice(match.lastIndexOf("/") + 1)}`,
+    source: match,
+  }));
 }
 
 function isGlob(text: string): boolean {
