@@ -14,6 +14,7 @@ import { startLog } from "../log/log.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
 import { awsServices } from "./aws_services.ts";
@@ -42,6 +43,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ask: () => instanceIdentity(metadata),
     setHostName: setHostname,
   }, { required: needsUserData });
+  setOutOfMemoryScore(OutOfMemoryScore.SUPERVISOR);
   const flushLog = startLog({ level: values.debug ? "debug" : "info" });
   const init = findInitProgram();
   const directory = RunDirectory.open(runDirectoryPath());

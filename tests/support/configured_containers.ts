@@ -59,7 +59,7 @@ export class ConfiguredContainers implements Disposable {
   /** @param trees those that will be needed */
   static async create(...trees: TreeName[]): Promise<ConfiguredContainers> {
     const containers = new ConfiguredContainers();
-    for (const tree of trees) await makers[tree](`${containers.directory}/layers/${tree}`);
+    for (const tree of trees) await makers[tree](containers.treeDirectory(tree));
     return containers;
   }
 
@@ -70,6 +70,11 @@ export class ConfiguredContainers implements Disposable {
   /** A directory of the machine for the test's own files. */
   get directory(): string {
     return this.#directory.path;
+  }
+
+  /** The directory of a tree, as containers find it. */
+  treeDirectory(tree: TreeName): string {
+    return `${this.directory}/layers/${tree}`;
   }
 
   /** The names of what is left of instances. */

@@ -24,6 +24,7 @@ import {
 import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { errorChain } from "../../log/error_chain.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../../system/out_of_memory.ts";
 import { type LaunchSpec, STAGE_READY, StageDescriptor } from "../launch_spec.ts";
 import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
@@ -46,6 +47,7 @@ export function runStage(): number {
     openDeclaredSymbols();
     // Until the container's init runs, nothing is lost when this ends at once.
     setParentDeathSignal(Signal.KILL);
+    setOutOfMemoryScore(OutOfMemoryScore.CONTAINER);
     const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
     // The supervisor closes the pipe unwritten when the launch was called off.
     if (text === "") return 0;
