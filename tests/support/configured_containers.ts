@@ -2,7 +2,7 @@
  * Containers as a configuration wants them, launched as the supervisor launches them, from a tree in place of a pulled image: for
  * tests of what a configuration means inside. Needs root.
  */
-import type { ExitStatus } from "../../ffi/process.ts";
+import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
 import { launchInstance } from "../../src/container/instance_launcher.ts";
@@ -117,7 +117,14 @@ export class ConfiguredContainers implements Disposable {
       },
       (line, stream) => void output[stream].push(line),
     );
-    await whileRunning?.(instance.pid, output.stdout);
+    try {
+      await whileRunning?.(instance.pid, output.stdout);
+    } catch (error) {
+      // Nothing of a test that fails stays.
+      kill(instance.pid, Signal.KILL);
+      await instance.ended;
+      throw error;
+    }
     return { ...output, status: await instance.ended };
   }
 
