@@ -41,6 +41,7 @@ function toContainerSettings(
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
+  const { finalSignal, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -68,6 +69,9 @@ function toContainerSettings(
       Object.entries(container.environment).map(([name, value]) => [name, toText(value)]),
     ),
     ...(hostname !== undefined && { hostname }),
+    finalSignal,
+    stopBeforeStart,
+    ...(stopTimeout !== undefined && { stopTimeout }),
     stopDelay,
     disabled,
   };

@@ -150,8 +150,27 @@ class Validator {
       const value = v.getDefault(entry);
       if (value !== undefined) pairs.push([name, value]);
     }
+    const value = Object.fromEntries(pairs);
     this.#applyRules(metadataOf(definition), given, place);
-    return Object.fromEntries(pairs);
+    this.#applyFlags(metadataOf(definition), given, { value, place });
+    return value;
+  }
+
+  /** Notes every key that goes with a flag and has the wrong one beside it. What is no flag has been noted already. */
+  #applyFlags(
+    { onlyWith = {}, notWith = {} }: ObjectRules,
+    given: ReadonlyMap<string, JsonKey>,
+    { value, place: { path } }: { value: Record<string, unknown>; place: Place },
+  ): void {
+    const check = (flags: Readonly<Record<string, string>>, wrong: boolean, problem: string) => {
+      for (const [name, flag] of Object.entries(flags)) {
+        if (!given.has(name) || value[flag] !== wrong) continue;
+        const reason = `${problem} ${quote(flag)}: true`;
+        this.#problems.add(given.get(name)!.offset, [...path, name], reason);
+      }
+    };
+    check(onlyWith, false, "means something only beside");
+    check(notWith, true, "not possible beside");
   }
 
   #applyRules(rules: ObjectRules, given: ReadonlyMap<string, JsonKey>, { path }: Place): void {

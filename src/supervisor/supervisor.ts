@@ -57,7 +57,8 @@ export class Supervisor {
   readonly #version: string;
   readonly #since = new Date();
   readonly #drivers = new Map<string, ContainerDriver>();
-  readonly #removed = new Set<ContainerDriver>();
+  /** Containers that are not wanted any more and have not ended yet, by their ids. */
+  readonly #removed = new Map<string, ContainerDriver>();
   #settings: Settings | undefined;
   #digest: string | undefined;
   #appliedAt: Date | undefined;
@@ -162,7 +163,7 @@ export class Supervisor {
         if (before !== undefined) {
           logger.info("Container {id} is new in the configuration", { id: container.id });
         }
-        driver = new ContainerDriver(container.id, {
+        driver = this.#takeBack(container.id) ?? new ContainerDriver(container.id, {
           ...this.#services.containers,
           onChange: () => this.#sweepSoon(),
         });
@@ -174,9 +175,18 @@ export class Supervisor {
 
   #remove(id: string, driver: ContainerDriver, checkInterval: number): void {
     this.#drivers.delete(id);
-    this.#removed.add(driver);
+    this.#removed.set(id, driver);
     driver.configure(undefined, checkInterval);
-    driver.gone.then(() => this.#removed.delete(driver));
+    driver.gone.then(() => {
+      if (this.#removed.get(id) === driver) this.#removed.delete(id);
+    });
+  }
+
+  /** A container that was removed and has not ended yet: the new one of that name must know of what still runs. */
+  #takeBack(id: string): ContainerDriver | undefined {
+    const driver = this.#removed.get(id);
+    this.#removed.delete(id);
+    return driver;
   }
 
   /**
@@ -217,7 +227,7 @@ export class Supervisor {
   }
 
   /**
-   * Sends every container TERM and waits until all have ended, however long they take.
+   * Asks every container to end and waits until all have, however long they take.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -227,17 +237,17 @@ export class Supervisor {
     clearTimeout(this.#reloadTimer);
     for (const [id, driver] of [...this.#drivers]) this.#remove(id, driver, 0);
     const reminder = setInterval(() => {
-      const pids = [...this.#removed].flatMap((driver) => driver.pids);
-      logger.info("Still waiting for containers to end on TERM", { pids });
+      const pids = [...this.#removed.values()].flatMap((driver) => driver.pids);
+      logger.info("Still waiting for containers to end", { pids });
     }, STOPPING_REMINDER_MS);
-    await Promise.all(Array.from(this.#removed, (driver) => driver.gone));
+    await Promise.all(Array.from(this.#removed.values(), (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
   }
 
   *#allDrivers(): Generator<ContainerDriver> {
     yield* this.#drivers.values();
-    yield* this.#removed;
+    yield* this.#removed.values();
   }
 
   #sweepSoon(): void {

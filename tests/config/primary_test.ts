@@ -306,13 +306,12 @@ const container: Readonly<Record<string, Cases>> = {
   },
   logEnvironment: flag("container.logEnvironment"),
   stopBeforeStart: {
-    good: [false],
-    bad: [[true, "container.stopBeforeStart: true is not supported yet, only false is"]],
+    good: [true, false],
+    bad: [["yes", 'container.stopBeforeStart: expected true or false, found "yes"']],
   },
   finalSignal: {
-    good: ["TERM"],
+    good: ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"],
     bad: [
-      ["QUIT", 'container.finalSignal: "QUIT" is not supported yet, only "TERM" is'],
       [
         "Term",
         'container.finalSignal: expected "TERM", "INT", "QUIT", "HUP", "USR1", "USR2" or "WINCH", found "Term", did you mean "TERM"?',
@@ -320,8 +319,16 @@ const container: Readonly<Record<string, Cases>> = {
     ],
   },
   stopTimeout: {
-    good: [1, 30],
-    bad: [[0, "container.stopTimeout: expected a whole number from 1 to 604800, found 0"]],
+    // Good ones need another key beside them: see below.
+    good: [],
+    bad: [
+      [
+        0,
+        'container.stopTimeout: means something only beside "stopBeforeStart": true',
+        "container.stopTimeout: expected a whole number from 1 to 604800, found 0",
+      ],
+      [30, 'container.stopTimeout: means something only beside "stopBeforeStart": true'],
+    ],
   },
   tmpfs: {
     good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }]],
@@ -517,4 +524,31 @@ for (const { name, entries, cases, write } of tables) {
 
 function withoutPlace(problem: string): string {
   return problem.replace(/^f:\d+:\d+: /, "");
+}
+
+const replacing: readonly [keys: string, ...problems: string[]][] = [
+  ['"stopBeforeStart": true, "stopTimeout": 1'],
+  ['"stopTimeout": 604800, "stopBeforeStart": true'],
+  ['"stopBeforeStart": false, "stopDelay": 1'],
+  [
+    '"stopBeforeStart": false, "stopTimeout": 1',
+    'f:1:63: container.stopTimeout: means something only beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": true, "stopDelay": 5',
+    'f:1:62: container.stopDelay: not possible beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": 1, "stopTimeout": 1, "stopDelay": 1',
+    "f:1:56: container.stopBeforeStart: expected true or false, found 1",
+  ],
+];
+
+for (const [keys, ...expected] of replacing) {
+  Deno.test(`how instances replace each other ${expected.length ? "cannot" : "can"} be ${keys}`, () => {
+    const problems = problemsOf(() =>
+      parsePrimary(`{"container": {"manifest": "nginx", ${keys}}}`, "f")
+    );
+    assert.deepEqual(problems, expected);
+  });
 }

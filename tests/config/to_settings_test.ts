@@ -31,6 +31,8 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     files: [],
     mounts: [],
     environment: {},
+    finalSignal: "TERM",
+    stopBeforeStart: false,
     stopDelay: 0,
     disabled: false,
   });
@@ -42,6 +44,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "capabilities": ["SYS_NICE", "CAP_CHOWN", "CHOWN"], "mounts": {"/b": "/y:ro", "/a": "/x"},
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
+    "finalSignal": "USR1",
     "tmpfs": ["/run", {"path": "/a"}, {"path": "/b", "size": "3M"}, {"path": "/c", "size": 5}],
     "files": {"/d": "text", "/e": {"contents": "", "uid": 1, "gid": 2, "mode": "4750"}}`);
   assert.deepEqual(settings, {
@@ -74,8 +77,21 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     ],
     environment: {},
     hostname: "h",
+    finalSignal: "USR1",
+    stopBeforeStart: false,
     stopDelay: 4,
     disabled: true,
+  });
+});
+
+Deno.test("an old instance that has to end first may have a time for it", () => {
+  const { stopBeforeStart, stopTimeout, stopDelay } = settingsOf(
+    '"stopBeforeStart": true, "stopTimeout": 9',
+  );
+  assert.deepEqual({ stopBeforeStart, stopTimeout, stopDelay }, {
+    stopBeforeStart: true,
+    stopTimeout: 9,
+    stopDelay: 0,
   });
 });
 

@@ -323,7 +323,11 @@ Deno.test("a container that is removed and comes back while it leaves is brought
   await bench.reload(settings({}));
   await bench.reload(settings({ a: {} }));
   const young = await bench.up();
-  assert.deepEqual(bench.states, ["a: running", "a: stopping"]);
+  assert.deepEqual(bench.states, ["a: running"]);
+  assert.deepEqual(
+    bench.supervisor.status().containers[0]!.instances.map(({ state }) => state),
+    ["leaving", "running"],
+  );
   assert.deepEqual([old.terms, young.terms], [1, 0]);
 
   const stopped = bench.supervisor.stop();
@@ -331,6 +335,19 @@ Deno.test("a container that is removed and comes back while it leaves is brought
   assert.equal(await isSettled(stopped, bench.time), false, "the old one still runs");
   await bench.end(old);
   assert.equal(await isSettled(stopped, bench.time), true);
+});
+
+Deno.test("a container that is removed and comes back while it leaves waits for its end if it runs alone", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: { stopBeforeStart: true } }));
+  const old = await bench.up();
+  await bench.reload(settings({}));
+  await bench.reload(settings({ a: { stopBeforeStart: true } }));
+  bench.containers.lastPull.succeed(fakeImage("a"));
+  await bench.time.advance(HOUR);
+  assert.equal(bench.containers.launches.length, 1);
+  await bench.end(old);
+  assert.equal(bench.containers.launches.length, 2);
 });
 
 Deno.test("what goes wrong in one container does not touch another", async () => {
@@ -438,7 +455,7 @@ Deno.test("a slow stop says every minute what it waits for", async () => {
   await bench.time.advance(3 * MINUTE);
   assert.deepEqual(
     bench.log.lines("Still waiting"),
-    Array(3).fill("info    supervisor: Still waiting for containers to end on TERM pids=[101]"),
+    Array(3).fill("info    supervisor: Still waiting for containers to end pids=[101]"),
   );
   await bench.end(instance);
   await stopped;
