@@ -29,6 +29,8 @@ export interface ObjectRules {
   readonly together?: readonly string[];
   /** At most one of these keys. */
   readonly exclusive?: readonly string[];
+  /** Values that these keys cannot have at the same time. */
+  readonly impossible?: Readonly<Record<string, boolean | string>>;
 }
 
 /** What holds between the items of a list. */

@@ -35,7 +35,7 @@ export function jsonSchema(definition: Definition, options: JsonSchemaOptions): 
 /** The converter has copied the metadata of a definition into the schema, as if all of it were keywords. */
 function translateMetadata(schema: JsonSchema): JsonSchema {
   const { notYet, secret: _secret, alias: _alias, ...others } = schema as JsonSchema & Metadata;
-  const { together, exclusive, identifiedBy, ...rest } = others;
+  const { together, exclusive, impossible, identifiedBy, ...rest } = others;
   return {
     ...rest,
     ...(notYet !== undefined && { description: `${rest.description} ${remark(notYet)}` }),
@@ -47,6 +47,14 @@ function translateMetadata(schema: JsonSchema): JsonSchema {
       ),
     }),
     ...(exclusive !== undefined && { not: { required: [...exclusive] } }),
+    ...(impossible !== undefined && {
+      not: {
+        required: Object.keys(impossible),
+        properties: Object.fromEntries(
+          Object.entries(impossible).map(([name, value]) => [name, { const: value }]),
+        ),
+      },
+    }),
     ...(identifiedBy !== undefined && {
       items: { ...rest.items as JsonSchema, required: [identifiedBy] },
     }),
