@@ -314,7 +314,7 @@ export class ContainerDriver {
     try {
       running = await this.#services.launch(release, (line, stream) => {
         if (stream === "stdout") this.#output.info("{line}", { line });
-        else this.#output.warn("{line}", { line });
+        else this.#output.error("{line}", { line });
       });
     } catch (error) {
       this.#instances.delete(number);
