@@ -168,7 +168,18 @@ export function reap(pid: number): ExitStatus | undefined {
 }
 
 /** Numbers of the signals that Frontloader sends (the same on x86_64 and aarch64, signal(7)). */
-export const Signal = { KILL: 9, PIPE: 13, TERM: 15 } as const;
+export const Signal = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  KILL: 9,
+  USR1: 10,
+  USR2: 12,
+  PIPE: 13,
+  TERM: 15,
+  STOP: 19,
+  WINCH: 28,
+} as const;
 
 /**
  * Sends a signal.

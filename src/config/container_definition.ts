@@ -1,6 +1,7 @@
 /** The definition of one container in the primary configuration. */
 import * as v from "valibot";
 import { CAPABILITIES } from "../container/capabilities.ts";
+import { FINAL_SIGNALS } from "../container/final_signal.ts";
 import {
   absolutePath,
   defaultKey,
@@ -221,7 +222,8 @@ export const container = object({
     { description: "Its host name. Without this key the machine's.", examples: ["web-1"] },
   ),
   stopDelay: defaultKey(wholeNumber(0, WEEK), 0, {
-    description: "Seconds that the old instance keeps running after the new one has started.",
+    description:
+      "Seconds that the old instance keeps running after the new one has started; not with `stopBeforeStart`.",
     examples: [5],
   }),
   disabled: defaultKey(flag(), false, {
@@ -250,17 +252,19 @@ export const container = object({
       "Whether the environment is logged at start. Values of names such as `API_KEY` or `DB_PASSWORD` are left out.",
   }),
   stopBeforeStart: defaultKey(flag(), false, {
-    description: "Whether the old instance ends before the new one starts.",
-    notYet: { except: false },
+    description:
+      "Whether the old instance ends before the new one starts, so that two never run at the same time. The new image is pulled before; if its start fails, the old one is started again.",
+    examples: [true],
   }),
-  finalSignal: defaultKey(oneOf(["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]), "TERM", {
-    description: "The signal that asks it to end.",
-    notYet: { except: "TERM" },
+  finalSignal: defaultKey(oneOf(FINAL_SIGNALS), "TERM", {
+    description:
+      "The signal that asks it to end: at an upgrade, at its removal, and when Frontloader ends.",
+    examples: ["QUIT"],
   }),
   stopTimeout: optionalKey(wholeNumber(1, WEEK), {
-    description: "Seconds that `stopBeforeStart` waits before it kills the old instance.",
+    description:
+      "With `stopBeforeStart`: seconds that the old instance has to end before it is killed to make room for the new one. Without this key it is never killed.",
     examples: [30],
-    notYet: true,
   }),
   tmpfs: optionalKey(
     list(
@@ -305,4 +309,7 @@ export const container = object({
     examples: [[{ schedule: "0 3 * * *", command: "backup", lock: "backup" }]],
     notYet: true,
   }),
+}, {
+  onlyWith: { stopTimeout: "stopBeforeStart" },
+  notWith: { stopDelay: "stopBeforeStart" },
 });

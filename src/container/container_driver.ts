@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
-import type { ContainerSettings } from "../config/settings.ts";
+import { type ContainerSettings, sameContainer } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -10,6 +10,7 @@ import type { Digest } from "../registry/digest.ts";
 import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
 import { describeExit } from "./children.ts";
+import type { FinalSignal } from "./final_signal.ts";
 import type { OutputStream } from "./launcher.ts";
 import {
   advance,
@@ -27,8 +28,10 @@ export interface RunningInstance {
   readonly pid: number;
   /** Resolves when it has ended and nothing of it is left. */
   readonly ended: Promise<ExitStatus>;
-  /** Asks it to end, with TERM. */
-  terminate(): void;
+  /** Asks it to end. */
+  terminate(signal: FinalSignal): void;
+  /** Ends it, and everything in it, at once. */
+  kill(): void;
 }
 
 /** What a driver needs of the rest of the system; tests give it others. */
@@ -78,13 +81,16 @@ interface Instance {
   readonly release: Release;
   running: RunningInstance | undefined;
   since: Date | undefined;
+  /** What asks it to end, by the newest settings. */
+  finalSignal: FinalSignal;
   terminateAsked: boolean;
+  killAsked: boolean;
 }
 
 /** An instance that ran so long starts with a clean record when it ends. */
 const HEALTHY_MS = 600_000;
 
-type TimerName = "retryPull" | "restart" | "settle" | "check";
+type TimerName = "retryPull" | "restart" | "settle" | "kill" | "check";
 
 /** Drives one container: carries out what `lifecycle.ts` decides, and tells it what happens. */
 export class ContainerDriver {
@@ -121,6 +127,10 @@ export class ContainerDriver {
     const wanted = settings?.disabled ? undefined : settings;
     const before = { image: this.#state.wanted?.image, checkIntervalMs: this.#checkIntervalMs };
     this.#checkIntervalMs = checkInterval * 1000;
+    for (const instance of this.#instances.values()) {
+      if (wanted === undefined || !sameContainer(instance.release.settings, wanted)) continue;
+      instance.finalSignal = wanted.finalSignal;
+    }
     this.#dispatch({ type: "configured", settings: wanted });
     if (wanted === undefined) {
       this.#clearTimer("check");
@@ -147,7 +157,7 @@ export class ContainerDriver {
     const { serving, upgrade } = this.#state;
     const releases = Array.from(this.#instances.values(), ({ release }) => release);
     if (serving.tag !== "none") releases.push(serving.release);
-    if (upgrade.tag === "starting" || upgrade.tag === "settling") releases.push(upgrade.release);
+    if ("release" in upgrade) releases.push(upgrade.release);
     return releases.flatMap(({ image }) => image.layers);
   }
 
@@ -231,12 +241,14 @@ export class ContainerDriver {
         return void this.#start(effect.instance, effect.release);
       case "terminate":
         return this.#terminate(effect.instance);
+      case "kill":
+        return this.#kill(effect.instance);
       case "retryPullLater":
-        return this.#backOff("retryPull", effect.failures, { type: "retryPullDue" });
+        return this.#backOff("retryPull", effect, { type: "retryPullDue" });
       case "restartLater":
-        return this.#backOff("restart", effect.failures, { type: "restartDue" });
+        return this.#backOff("restart", effect, { type: "restartDue" });
       case "settleLater":
-        this.#logger.info("The new instance runs; the old one gets TERM in {seconds} s", {
+        this.#logger.info("The new instance runs; the old one is asked to end in {seconds} s", {
           seconds: effect.seconds,
         });
         return this.#setTimer(
@@ -244,12 +256,20 @@ export class ContainerDriver {
           effect.seconds * 1000,
           () => this.#dispatch({ type: "settled" }),
         );
+      case "killLater":
+        return this.#setTimer(
+          "kill",
+          effect.seconds * 1000,
+          () => this.#dispatch({ type: "killDue" }),
+        );
       case "cancelRetryPull":
         return this.#clearTimer("retryPull");
       case "cancelRestart":
         return this.#clearTimer("restart");
       case "cancelSettle":
         return this.#clearTimer("settle");
+      case "cancelKill":
+        return this.#clearTimer("kill");
     }
   }
 
@@ -284,7 +304,9 @@ export class ContainerDriver {
       release,
       running: undefined,
       since: undefined,
+      finalSignal: release.settings.finalSignal,
       terminateAsked: false,
+      killAsked: false,
     };
     this.#instances.set(number, instance);
     let running: RunningInstance;
@@ -292,7 +314,7 @@ export class ContainerDriver {
     try {
       running = await this.#services.launch(release, (line, stream) => {
         if (stream === "stdout") this.#output.info("{line}", { line });
-        else this.#output.warn("{line}", { line });
+        else this.#output.error("{line}", { line });
       });
     } catch (error) {
       this.#instances.delete(number);
@@ -311,7 +333,8 @@ export class ContainerDriver {
     });
     this.#dispatch({ type: "started", instance: number });
     // It may have been called off while it was being launched.
-    if (instance.terminateAsked) running.terminate();
+    if (instance.terminateAsked) running.terminate(instance.finalSignal);
+    if (instance.killAsked) running.kill();
     const { how, clean } = await endOf(running);
     const ranMs = performance.now() - startedAt;
     this.#instances.delete(number);
@@ -329,12 +352,32 @@ export class ContainerDriver {
     const instance = this.#instances.get(number);
     if (instance === undefined || instance.terminateAsked) return;
     instance.terminateAsked = true;
-    this.#logger.info("Instance {number} gets TERM", { number, pid: instance.running?.pid });
-    instance.running?.terminate();
+    const { running, finalSignal } = instance;
+    this.#logger.info("Instance {number} gets {signal}", {
+      number,
+      signal: finalSignal,
+      pid: running?.pid,
+    });
+    running?.terminate(finalSignal);
   }
 
-  #backOff(timer: TimerName, failures: number, event: ContainerEvent): void {
-    const delayMs = backoffMs(failures, Math.random());
+  #kill(number: InstanceNumber): void {
+    const instance = this.#instances.get(number);
+    if (instance === undefined || instance.killAsked) return;
+    instance.killAsked = true;
+    this.#logger.warn("Instance {number} is killed: it has not ended within its stopTimeout", {
+      number,
+      pid: instance.running?.pid,
+    });
+    instance.running?.kill();
+  }
+
+  #backOff(
+    timer: TimerName,
+    { failures, interrupts = false }: { failures: number; interrupts?: boolean },
+    event: ContainerEvent,
+  ): void {
+    const delayMs = backoffMs(interrupts ? Infinity : failures, Math.random());
     this.#logger.info("Next try in {seconds} s", {
       seconds: Math.round(delayMs / 100) / 10,
       failures,
@@ -426,12 +469,21 @@ function describeState(
   wanted: ContainerSettings | undefined,
 ): string {
   const parts: string[] = [];
-  if (serving.tag !== "none") {
-    parts.push(serving.tag === "waiting" ? "waiting to restart" : serving.tag);
+  // While an upgrade has it make room, what serves is not about to do anything.
+  const isMakingRoom = serving.tag === "standby" && "release" in upgrade;
+  if (serving.tag !== "none" && !isMakingRoom) {
+    const what = {
+      starting: "starting",
+      running: "running",
+      waiting: "waiting to restart",
+      standby: "waiting for an old instance to end",
+    };
+    parts.push(what[serving.tag]);
   }
   if (upgrade.tag !== "none") {
     const what = {
       pulling: "pulling",
+      held: "new release waiting for the old one to end",
       starting: "starting a new release",
       settling: "new release settling",
       waiting: "waiting to retry",

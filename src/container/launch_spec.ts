@@ -1,4 +1,5 @@
 /** What the supervisor tells the stage process: everything that it needs to become the container, and nothing else. */
+import type { FinalSignal } from "./final_signal.ts";
 import type { FileSettings, MountSettings, TmpfsSettings } from "../config/settings.ts";
 
 /** One launch. It travels as JSON through a pipe, so that no secret of the environment is in any argument list. */
@@ -15,6 +16,8 @@ export interface LaunchSpec {
   readonly cwd: string;
   /** Static program that is the container's PID 1 (tini): a path on the machine. Null: its own program is. */
   readonly init: string | null;
+  /** The signal that asks it to end, also when Frontloader is killed. */
+  readonly finalSignal: FinalSignal;
   /** True if it was started in the machine's pid namespace, and is to see its processes. */
   readonly hostPid: boolean;
   readonly uid: number;

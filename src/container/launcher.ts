@@ -27,6 +27,8 @@ export interface RunningContainer {
   readonly ended: Promise<ExitStatus>;
   /** Sends a signal to its PID 1; does nothing once it has ended, when the pid may be another process's. */
   signal(signal: number): void;
+  /** Does something with its pid, unless it has ended. */
+  whileItLives(action: (pid: number) => void): void;
 }
 
 /** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
@@ -122,7 +124,12 @@ export class Stage {
       if (status === STAGE_READY) {
         // Without an init nobody passes signals on.
         if (spec.init !== null) await this.#untilSignalsPass(spec);
-        return { pid: this.#pid, ended: this.#ended, signal: (signal) => this.#signal(signal) };
+        return {
+          pid: this.#pid,
+          ended: this.#ended,
+          signal: (signal) => this.#signal(signal),
+          whileItLives: (action) => this.#whileItLives(action),
+        };
       }
       const ended = await this.#ended;
       const reason = status.startsWith(STAGE_READY) ? status.slice(STAGE_READY.length) : status;
@@ -165,7 +172,12 @@ export class Stage {
   }
 
   #signal(signal: number): void {
-    if (!this.#hasEnded) kill(this.#pid, signal);
+    this.#whileItLives((pid) => kill(pid, signal));
+  }
+
+  /** Until it is reaped its pid cannot be another process's. */
+  #whileItLives(action: (pid: number) => void): void {
+    if (!this.#hasEnded) action(this.#pid);
   }
 
   #use(): void {

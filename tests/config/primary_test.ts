@@ -311,13 +311,12 @@ const container: Readonly<Record<string, Cases>> = {
   },
   logEnvironment: flag("container.logEnvironment"),
   stopBeforeStart: {
-    good: [false],
-    bad: [[true, "container.stopBeforeStart: true is not supported yet, only false is"]],
+    good: [true, false],
+    bad: [["yes", 'container.stopBeforeStart: expected true or false, found "yes"']],
   },
   finalSignal: {
-    good: ["TERM"],
+    good: ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"],
     bad: [
-      ["QUIT", 'container.finalSignal: "QUIT" is not supported yet, only "TERM" is'],
       [
         "Term",
         'container.finalSignal: expected "TERM", "INT", "QUIT", "HUP", "USR1", "USR2" or "WINCH", found "Term", did you mean "TERM"?',
@@ -325,8 +324,16 @@ const container: Readonly<Record<string, Cases>> = {
     ],
   },
   stopTimeout: {
-    good: [1, 30],
-    bad: [[0, "container.stopTimeout: expected a whole number from 1 to 604800, found 0"]],
+    // Good ones need another key beside them: see below.
+    good: [],
+    bad: [
+      [
+        0,
+        'container.stopTimeout: means something only beside "stopBeforeStart": true',
+        "container.stopTimeout: expected a whole number from 1 to 604800, found 0",
+      ],
+      [30, 'container.stopTimeout: means something only beside "stopBeforeStart": true'],
+    ],
   },
   tmpfs: {
     good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }], [
@@ -479,7 +486,11 @@ const top: Readonly<Record<string, Cases>> = {
     ],
   },
   syslog: {
-    good: [[{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }]],
+    good: [
+      [{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }],
+      [{ host: "::1", transport: "udp", tls: false }, { host: "10.0.0.1", transport: "tcp" }],
+      [{ host: "logs.example.com", transport: "tcp", tls: true }],
+    ],
     bad: [
       [
         [{ port: 65_536, tls: 1, level: "warn" }],
@@ -487,6 +498,16 @@ const top: Readonly<Record<string, Cases>> = {
         "syslog[0].port: expected a whole number from 1 to 65535, found 65536",
         "syslog[0].tls: expected true or false, found 1",
         'syslog[0].level: expected "emerg", "alert", "crit", "err", "warning", "notice", "info" or "debug", found "warn"',
+      ],
+      [
+        [{ host: "h", transport: "tls" }, { host: "h", protocol: "tcp" }],
+        'syslog[0].transport: expected "udp" or "tcp", found "tls"',
+        'syslog[1].protocol: unknown key, did you mean "transport"?',
+      ],
+      [
+        [{ host: "h", tls: true, transport: "udp" }, { host: "h", transport: "udp", tls: true }],
+        'syslog[0].transport: "udp" is not possible beside "tls": true',
+        'syslog[1].tls: true is not possible beside "transport": "udp"',
       ],
     ],
   },
@@ -535,4 +556,31 @@ for (const { name, entries, cases, write } of tables) {
 
 function withoutPlace(problem: string): string {
   return problem.replace(/^f:\d+:\d+: /, "");
+}
+
+const replacing: readonly [keys: string, ...problems: string[]][] = [
+  ['"stopBeforeStart": true, "stopTimeout": 1'],
+  ['"stopTimeout": 604800, "stopBeforeStart": true'],
+  ['"stopBeforeStart": false, "stopDelay": 1'],
+  [
+    '"stopBeforeStart": false, "stopTimeout": 1',
+    'f:1:63: container.stopTimeout: means something only beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": true, "stopDelay": 5',
+    'f:1:62: container.stopDelay: not possible beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": 1, "stopTimeout": 1, "stopDelay": 1',
+    "f:1:56: container.stopBeforeStart: expected true or false, found 1",
+  ],
+];
+
+for (const [keys, ...expected] of replacing) {
+  Deno.test(`how instances replace each other ${expected.length ? "cannot" : "can"} be ${keys}`, () => {
+    const problems = problemsOf(() =>
+      parsePrimary(`{"container": {"manifest": "nginx", ${keys}}}`, "f")
+    );
+    assert.deepEqual(problems, expected);
+  });
 }

@@ -297,6 +297,99 @@ Deno.test("a new instance that ends within the stop delay does not take the old 
   assert.equal(bench.containers.pulls.length, 3);
 });
 
+Deno.test("every instance is asked to end by its final signal, the newest of its settings", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ finalSignal: "INT" });
+  bench.configure({ finalSignal: "QUIT" });
+  assert.equal(old.terms, 0);
+  bench.configure({ finalSignal: "USR1", uid: 1 });
+  await bench.pulled("a");
+  const young = await bench.started();
+  bench.remove();
+  // The one that was replaced is another program, of which the third signal is not known to end it.
+  assert.deepEqual([old.finalSignal, young.finalSignal], ["QUIT", "USR1"]);
+  assert.deepEqual(bench.log.lines("gets"), [
+    "info    web: Instance 1 gets QUIT pid=101",
+    "info    web: Instance 2 gets USR1 pid=102",
+  ]);
+});
+
+// Stop before start
+
+Deno.test("with stopBeforeStart the old instance ends before the new one is launched, however long it takes", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true });
+  bench.configure({ stopBeforeStart: true, uid: 1 });
+  assert.equal(bench.driver.status().state, "running, pulling");
+  assert.equal(old.terms, 0);
+  await bench.pulled("b");
+  assert.equal(bench.driver.status().state, "new release waiting for the old one to end");
+  assert.deepEqual(bench.driver.layersInUse, ["a", "a", "b"].map(fakeDigest));
+  await bench.time.advance(24 * 60 * MINUTE);
+  assert.deepEqual([old.terms, old.kills], [1, 0]);
+  assert.equal(bench.containers.launches.length, 1);
+  await bench.end(old);
+  assert.equal(bench.containers.lastLaunch.release.image.digest, fakeDigest("b"));
+  assert.equal(bench.driver.status().state, "starting a new release");
+  await bench.started();
+  assert.equal(bench.driver.status().state, "running");
+});
+
+Deno.test("with a stop timeout the old instance is killed when it is over, and that is said", async () => {
+  using bench = new Bench();
+  const settings = { stopBeforeStart: true, stopTimeout: 10 };
+  const old = await bench.run(settings);
+  bench.configure({ ...settings, uid: 1 });
+  await bench.pulled("a");
+  await bench.time.advance(9_999);
+  assert.equal(old.kills, 0);
+  await bench.time.advance(1);
+  assert.equal(old.kills, 1);
+  assert.deepEqual(bench.log.lines("killed"), [
+    "warning web: Instance 1 is killed: it has not ended within its stopTimeout pid=101",
+  ]);
+  await bench.end(old);
+  assert.equal(bench.containers.launches.length, 2);
+});
+
+Deno.test("a stop timeout means nothing at removal", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true, stopTimeout: 10 });
+  bench.remove();
+  await bench.time.advance(MINUTE);
+  assert.deepEqual([old.terms, old.kills], [1, 0]);
+});
+
+Deno.test("an instance that is still being launched when its stop timeout is over is killed once it runs", async () => {
+  using bench = new Bench();
+  bench.configure({ stopBeforeStart: true, stopTimeout: 10 });
+  await bench.pulled("a");
+  const [launch] = bench.containers.launches;
+  bench.configure({ stopBeforeStart: true, stopTimeout: 10, uid: 1 });
+  await bench.pulled("a");
+  await bench.time.advance(10_000);
+  const instance = launch!.succeed(7);
+  await bench.time.settle();
+  assert.deepEqual([instance.terms, instance.kills], [1, 1]);
+});
+
+Deno.test("if the new release cannot be launched the old one is at once, and the next try is put off", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true });
+  bench.configure({ stopBeforeStart: true, uid: 1 });
+  await bench.pulled("b");
+  await bench.end(old);
+  bench.containers.lastLaunch.fail(new Error("bad"));
+  await bench.time.settle();
+  assert.equal(bench.containers.lastLaunch.release.image.digest, fakeDigest("a"));
+  await bench.started();
+  assert.equal(bench.driver.status().state, "running, waiting to retry");
+  await bench.time.advance(5 * MINUTE - 1);
+  assert.equal(bench.containers.pulls.length, 2);
+  await bench.time.advance(1);
+  assert.equal(bench.containers.pulls.length, 3);
+});
+
 // Registry checks
 
 Deno.test("the registry is checked at every interval", async () => {
@@ -646,7 +739,7 @@ Deno.test("output is logged line by line under the container's id", async () => 
   const output = bench.log.records.filter(({ category }) => category[0] === "output");
   assert.deepEqual(
     output.map(({ category, level, message }) => [category[1], level, message.join("")]),
-    [["web", "info", "GET /{id} {line} 200"], ["web", "warning", "oh: password={x}"]],
+    [["web", "info", "GET /{id} {line} 200"], ["web", "error", "oh: password={x}"]],
   );
 });
 

@@ -19,6 +19,8 @@ export function containerSettings(changes: Partial<ContainerSettings> = {}): Con
     files: [],
     mounts: [],
     environment: {},
+    finalSignal: "TERM",
+    stopBeforeStart: false,
     stopDelay: 0,
     disabled: false,
     ...changes,

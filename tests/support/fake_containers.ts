@@ -1,6 +1,7 @@
 import type { ExitStatus } from "../../ffi/process.ts";
 import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
+import type { FinalSignal } from "../../src/container/final_signal.ts";
 import type { OutputStream } from "../../src/container/launcher.ts";
 import type { Release } from "../../src/container/lifecycle.ts";
 import { parseChainId } from "../../src/image/chain_id.ts";
@@ -50,8 +51,11 @@ export class FakeCall<T> {
 /** An instance that runs until the test ends it. */
 export class FakeInstance implements RunningInstance {
   readonly pid: number;
-  /** How often it got TERM. */
+  /** How often it was asked to end, and how it was asked last. */
   terms = 0;
+  finalSignal: FinalSignal | undefined;
+  /** How often it was killed. */
+  kills = 0;
   readonly #ended = Promise.withResolvers<ExitStatus>();
 
   constructor(pid: number) {
@@ -62,8 +66,13 @@ export class FakeInstance implements RunningInstance {
     return this.#ended.promise;
   }
 
-  terminate(): void {
+  terminate(signal: FinalSignal): void {
     this.terms++;
+    this.finalSignal = signal;
+  }
+
+  kill(): void {
+    this.kills++;
   }
 
   /** Ends it. */

@@ -117,11 +117,11 @@ function becomeContainer(spec: LaunchSpec): never {
   exec({
     program: init,
     // -g: TERM goes to the whole process group, so that a shell as the command does not swallow it
-    // -p: the init asks for TERM when the supervisor ends only once it blocks it. Before, the kernel would drop a TERM, as
-    // PID 1 has no handler for it (pid_namespaces(7)), and the container live on: until then it is KILL.
+    // -p: the init asks for the final signal when the supervisor ends only once it blocks it. Before, the kernel would drop
+    // it, as PID 1 has no handler (pid_namespaces(7)), and the container live on: until then it is KILL.
     // -s: among the machine's processes it is not PID 1, and gets no orphans unless it asks for them
     argv: [
-      ...["init", "-g", "-p", "SIGTERM"],
+      ...["init", "-g", "-p", `SIG${spec.finalSignal}`],
       ...spec.hostPid ? ["-s"] : [],
       ...["--", program, ...spec.argv.slice(1)],
     ],
@@ -130,9 +130,9 @@ function becomeContainer(spec: LaunchSpec): never {
 }
 
 /** Becomes the program without an init in front of it. */
-function becomeProgram(program: string, { argv, env }: LaunchSpec): never {
-  // When the supervisor ends it is to end as it would otherwise, by TERM. If it has no handler for it the kernel drops it.
-  setParentDeathSignal(Signal.TERM);
+function becomeProgram(program: string, { argv, env, finalSignal }: LaunchSpec): never {
+  // When the supervisor ends it is to end as it would otherwise. If it has no handler for the signal the kernel drops it.
+  setParentDeathSignal(Signal[finalSignal]);
   exec({ program, argv, env });
 }
 
