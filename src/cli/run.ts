@@ -16,6 +16,7 @@ import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
 import { awsServices } from "./aws_services.ts";
@@ -44,6 +45,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ask: () => instanceIdentity(metadata),
     setHostName: setHostname,
   }, { required: needsUserData });
+  setOutOfMemoryScore(OutOfMemoryScore.SUPERVISOR);
   const syslog = new SyslogForwarder({
     sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
     open: openConnection,

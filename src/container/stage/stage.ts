@@ -24,6 +24,7 @@ import {
 import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { errorChain } from "../../log/error_chain.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../../system/out_of_memory.ts";
 import { type LaunchSpec, STAGE_READY, StageDescriptor } from "../launch_spec.ts";
 import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
@@ -46,6 +47,7 @@ export function runStage(): number {
     openDeclaredSymbols();
     // Until the container's init runs, nothing is lost when this ends at once.
     setParentDeathSignal(Signal.KILL);
+    setOutOfMemoryScore(OutOfMemoryScore.CONTAINER);
     const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
     // The supervisor closes the pipe unwritten when the launch was called off.
     if (text === "") return 0;
@@ -101,8 +103,10 @@ function becomeContainer(spec: LaunchSpec): never {
   resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   joinNewSessionKeyring();
+  // Images have working directories that are not for every user; with root squashed, such as on NFS, it is the other way round.
+  const isThere = changeToWorkingDirectory(spec.cwd, { evenIfDenied: true });
   assumeCredentials(spec);
-  changeToWorkingDirectory(spec.cwd);
+  if (!isThere) changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
   filterSystemCalls(spec);
 
@@ -161,17 +165,21 @@ function enterRoot(): void {
 }
 
 /**
- * Changes to the working directory as the container's user, and makes sure that it lies inside: a leaked descriptor of the
- * machine must not become the way out (CVE-2024-21626).
+ * Changes to the working directory, and makes sure that it lies inside: a leaked descriptor of the machine must not become the
+ * way out (CVE-2024-21626).
+ *
+ * @returns false if this user may not go there, and `evenIfDenied` says that this is no error
  */
-function changeToWorkingDirectory(cwd: string): void {
+function changeToWorkingDirectory(cwd: string, { evenIfDenied = false } = {}): boolean {
   try {
     Deno.chdir(cwd);
   } catch (error) {
+    if (evenIfDenied && error instanceof Deno.errors.PermissionDenied) return false;
     throw new Error(`Cannot change to the working directory "${cwd}"`, { cause: error });
   }
   const real = Deno.cwd();
   if (!real.startsWith("/")) {
     throw new Error(`Cannot use the working directory "${cwd}": it is outside of the root`);
   }
+  return true;
 }
