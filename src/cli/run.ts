@@ -11,6 +11,8 @@ import { type PrimarySource, primarySource } from "../config/source/primary_sour
 import { serveControl } from "../control/server.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { startLog } from "../log/log.ts";
+import { SyslogForwarder } from "../log/syslog/forwarder.ts";
+import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
@@ -42,7 +44,14 @@ export async function run(args: readonly string[]): Promise<number> {
     ask: () => instanceIdentity(metadata),
     setHostName: setHostname,
   }, { required: needsUserData });
-  const flushLog = startLog({ level: values.debug ? "debug" : "info" });
+  const syslog = new SyslogForwarder({
+    sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
+    open: openConnection,
+  });
+  const flushLog = startLog({
+    level: values.debug ? "debug" : "info",
+    forward: (record) => syslog.take(record),
+  });
   const init = findInitProgram();
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
@@ -72,6 +81,7 @@ export async function run(args: readonly string[]): Promise<number> {
           environment: identity.environment,
         }, onLine),
     },
+    forwardLog: (targets) => syslog.configure(targets),
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
@@ -111,6 +121,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
   directory.close();
   logger.info("Stopped");
+  await syslog.close();
   await flushLog();
   return 0;
 }

@@ -87,7 +87,10 @@ const limits = object({
 });
 
 const schedule = v.pipe(
-  pattern(/^(?:@\S+|\S+(?: +\S+){4})$/, "a schedule of five fields"),
+  pattern(
+    /^(?:@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|\S+(?: +\S+){4})$/,
+    "a schedule of five fields",
+  ),
   v.rawCheck(({ dataset, addIssue }) => {
     if (!dataset.typed) return;
     const problem = problemOf(dataset.value);

@@ -33,6 +33,8 @@ export interface ObjectRules {
   readonly onlyWith?: Readonly<Record<string, string>>;
   /** Keys that mean nothing where a flag is true, each with the name of that flag. */
   readonly notWith?: Readonly<Record<string, string>>;
+  /** Values that these keys cannot have at the same time. */
+  readonly impossible?: Readonly<Record<string, boolean | string>>;
 }
 
 /** What holds between the items of a list. */

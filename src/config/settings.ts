@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { AwsPlace } from "../aws/aws_access.ts";
 import type { CapabilityName } from "../container/capabilities.ts";
 import type { FinalSignal } from "../container/final_signal.ts";
+import type { SeverityName } from "../log/syslog/priority.ts";
 import type { ImageReference } from "../registry/reference.ts";
 
 /** What runs on this machine: a primary configuration. */
@@ -13,6 +14,18 @@ export interface Settings {
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
   readonly reloadInterval: number;
+  /** Where the log is sent to, beside standard output. */
+  readonly syslog: readonly SyslogSettings[];
+}
+
+/** A receiver of the log. */
+export interface SyslogSettings {
+  /** A host name or an address. */
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp" | "tls";
+  /** The least important messages that it gets. */
+  readonly level: SeverityName;
 }
 
 /** One container. */

@@ -11,22 +11,26 @@ import type {
   MetaSettings,
   MountSettings,
   Settings,
+  SyslogSettings,
   TmpfsSettings,
 } from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
+type SyslogTarget = NonNullable<Primary["syslog"]>[number];
 
 /** The id of a container that is alone and has none. */
 const ONLY_ID = "container";
 
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
-  const { container, containers = [], docker, checkInterval, reloadInterval } = primary;
+  const { container, containers = [], docker, checkInterval, reloadInterval, syslog = [] } =
+    primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
     checkInterval,
     reloadInterval,
+    syslog: syslog.map(toSyslogSettings),
   };
 }
 
@@ -77,6 +81,13 @@ function toContainerSettings(
     cron: cron.map(toJob),
     disabled,
   };
+}
+
+/** RFC 5426 and RFC 5425 have ports; for TCP without TLS the one of UDP is customary (RFC 6587, section 3). */
+function toSyslogSettings(
+  { host, tls, transport = tls ? "tcp" : "udp", port = tls ? 6514 : 514, level }: SyslogTarget,
+): SyslogSettings {
+  return { host, port, transport: tls ? "tls" : transport, level };
 }
 
 function toCredentials(

@@ -152,6 +152,7 @@ class Validator {
     }
     const value = Object.fromEntries(pairs);
     this.#applyRules(metadataOf(definition), given, place);
+    this.#findImpossible(metadataOf(definition), { given, value, place });
     this.#applyFlags(metadataOf(definition), given, { value, place });
     return value;
   }
@@ -186,6 +187,27 @@ class Validator {
       const reason = `not possible beside ${quote(first!)}`;
       this.#problems.add(given.get(rival)!.offset, [...path, rival], reason);
     }
+  }
+
+  /** Notes values that cannot be beside each other; the last of them that was written is to blame. */
+  #findImpossible(
+    { impossible = {} }: ObjectRules,
+    { given, value, place }: {
+      given: ReadonlyMap<string, JsonKey>;
+      value: Readonly<Record<string, unknown>>;
+      place: Place;
+    },
+  ): void {
+    const names = [...given.keys()].filter((name) => Object.hasOwn(impossible, name));
+    const blamed = names.at(-1);
+    const all = Object.keys(impossible);
+    if (blamed === undefined || !all.every((name) => value[name] === impossible[name])) return;
+    const others = all.filter((name) => name !== blamed)
+      .map((name) => `${quote(name)}: ${JSON.stringify(impossible[name])}`);
+    const reason = `${JSON.stringify(impossible[blamed])} is not possible beside ${
+      others.join(", ")
+    }`;
+    this.#problems.add(given.get(blamed)!.offset, [...place.path, blamed], reason);
   }
 
   /** Reads the members of an object in their order; a key that is there already is a problem. */

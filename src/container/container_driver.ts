@@ -519,7 +519,7 @@ export class ContainerDriver {
 function linesTo(output: Logger): JobOutput {
   return (line, stream) => {
     if (stream === "stdout") output.info("{line}", { line });
-    else output.warn("{line}", { line });
+    else output.error("{line}", { line });
   };
 }
 

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Settings } from "../config/settings.ts";
+import type { Settings, SyslogSettings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -19,6 +19,8 @@ export interface SupervisorServices {
   loadSettings(): Promise<LoadedSettings>;
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
+  /** Says where the log is sent to from now on. */
+  forwardLog(targets: readonly SyslogSettings[]): void;
   /** Removes the layers that are not in use. */
   sweepLayers(inUse: ReadonlySet<ChainId>): void;
 }
@@ -151,7 +153,8 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval } = settings;
+    const { containers, checkInterval, syslog } = settings;
+    this.#services.forwardLog(syslog);
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });

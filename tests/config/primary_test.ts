@@ -378,12 +378,15 @@ const container: Readonly<Record<string, Cases>> = {
         'container.cron[1]: missing key "schedule", expected a schedule of five fields',
         'container.cron[1]: missing key "command", expected a string or a list of strings',
       ],
+      [
+        [{ schedule: "@reboot", command: "a" }],
+        'container.cron[0].schedule: expected a schedule of five fields, found "@reboot"',
+      ],
       ...[
         ["60 * * * *", "Invalid value for minute: 60"],
         ["* * * * mo", "configuration entry 5 (mo) contains illegal characters."],
         ["*/0 * * * *", "Syntax error, illegal stepping: 0"],
         ["0 0 31 2 *", "it never comes"],
-        ["@now", "Unknown nickname: @now"],
       ].map(([schedule, why]): [unknown, string] => [
         [{ schedule, command: "a" }],
         `container.cron[0].schedule: expected a schedule, found "${schedule}": ${why}`,
@@ -478,7 +481,11 @@ const top: Readonly<Record<string, Cases>> = {
     ],
   },
   syslog: {
-    good: [[{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }]],
+    good: [
+      [{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }],
+      [{ host: "::1", transport: "udp", tls: false }, { host: "10.0.0.1", transport: "tcp" }],
+      [{ host: "logs.example.com", transport: "tcp", tls: true }],
+    ],
     bad: [
       [
         [{ port: 65_536, tls: 1, level: "warn" }],
@@ -486,6 +493,16 @@ const top: Readonly<Record<string, Cases>> = {
         "syslog[0].port: expected a whole number from 1 to 65535, found 65536",
         "syslog[0].tls: expected true or false, found 1",
         'syslog[0].level: expected "emerg", "alert", "crit", "err", "warning", "notice", "info" or "debug", found "warn"',
+      ],
+      [
+        [{ host: "h", transport: "tls" }, { host: "h", protocol: "tcp" }],
+        'syslog[0].transport: expected "udp" or "tcp", found "tls"',
+        'syslog[1].protocol: unknown key, did you mean "transport"?',
+      ],
+      [
+        [{ host: "h", tls: true, transport: "udp" }, { host: "h", transport: "udp", tls: true }],
+        'syslog[0].transport: "udp" is not possible beside "tls": true',
+        'syslog[1].tls: true is not possible beside "transport": "udp"',
       ],
     ],
   },

@@ -12,7 +12,23 @@ Deno.test("an empty configuration is valid, and runs nothing", () => {
     containers: [],
     checkInterval: 600,
     reloadInterval: 300,
+    syslog: [],
   });
+});
+
+Deno.test("a target of the log has a transport and the port that belongs to it", () => {
+  const rows = [
+    [{ host: "h" }, { transport: "udp", port: 514 }],
+    [{ host: "h", transport: "udp", tls: false }, { transport: "udp", port: 514 }],
+    [{ host: "h", transport: "tcp" }, { transport: "tcp", port: 514 }],
+    [{ host: "h", tls: true }, { transport: "tls", port: 6514 }],
+    [{ host: "h", tls: true, transport: "tcp", port: 1 }, { transport: "tls", port: 1 }],
+  ];
+  const { syslog } = parsePrimary(JSON.stringify({ syslog: rows.map(([target]) => target) }), "f");
+  assert.deepEqual(
+    syslog,
+    rows.map(([, expected]) => ({ host: "h", level: "info", ...expected })),
+  );
 });
 
 Deno.test("a container has defaults for everything but its manifest", () => {

@@ -839,7 +839,7 @@ Deno.test("output is logged line by line under the container's id", async () => 
   const output = bench.log.records.filter(({ category }) => category[0] === "output");
   assert.deepEqual(
     output.map(({ category, level, message }) => [category[1], level, message.join("")]),
-    [["web", "info", "GET /{id} {line} 200"], ["web", "warning", "oh: password={x}"]],
+    [["web", "info", "GET /{id} {line} 200"], ["web", "error", "oh: password={x}"]],
   );
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { ContainerSettings, Settings } from "../../src/config/settings.ts";
+import type { ContainerSettings, Settings, SyslogSettings } from "../../src/config/settings.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 import { containerSettings } from "../support/container_settings.ts";
@@ -25,6 +25,7 @@ function settings(containers: Record<string, Partial<ContainerSettings>>): Setti
     ),
     checkInterval: 600,
     reloadInterval: RELOAD_INTERVAL,
+    syslog: [],
   };
 }
 
@@ -45,6 +46,8 @@ class Bench implements Disposable {
   /** While set, reading it takes until this resolves. */
   gate: Promise<void> | undefined;
   readonly sweeps: string[][] = [];
+  /** What was said about where the log goes. */
+  readonly logTargets: (readonly SyslogSettings[])[] = [];
   /** What sweeping fails with. */
   sweepError: Error | undefined;
   readonly supervisor: Supervisor;
@@ -62,6 +65,7 @@ class Bench implements Disposable {
         return { settings: configuration, digest: digestOf(configuration) };
       },
       containers: { pull, resolveDigest, launch },
+      forwardLog: (targets) => void this.logTargets.push(targets),
       sweepLayers: (inUse) => {
         this.sweeps.push([...inUse].sort());
         if (this.sweepError !== undefined) throw this.sweepError;
@@ -101,6 +105,17 @@ class Bench implements Disposable {
     return this.supervisor.status().containers.map(({ id, state }) => `${id}: ${state}`);
   }
 }
+
+Deno.test("every new configuration says where the log goes, and a bad one does not", async () => {
+  using bench = new Bench();
+  const target: SyslogSettings = { host: "h", port: 514, transport: "udp", level: "info" };
+  await bench.reload({ ...settings({}), syslog: [target] });
+  await bench.reload();
+  await bench.reload(new Error("unreachable"));
+  assert.deepEqual(bench.logTargets, [[target]]);
+  await bench.reload(settings({}));
+  assert.deepEqual(bench.logTargets, [[target], []]);
+});
 
 /** True if `promise` is settled by now. */
 async function isSettled(promise: Promise<unknown>, time: FakeTime): Promise<boolean> {

@@ -1,0 +1,156 @@
+/**
+ * Containers as a configuration wants them, launched as the supervisor launches them, from a tree in place of a pulled image: for
+ * tests of what a configuration means inside. Needs root.
+ */
+import type { ExitStatus } from "../../ffi/process.ts";
+import { parsePrimary } from "../../src/config/parse.ts";
+import { findInitProgram } from "../../src/container/init_program.ts";
+import { launchInstance } from "../../src/container/instance_launcher.ts";
+import { StagePool } from "../../src/container/stage_pool.ts";
+import { type ChainId, parseChainId } from "../../src/image/chain_id.ts";
+import type { ImageConfig } from "../../src/image/image_config.ts";
+import { commandText } from "./command.ts";
+import { fakeDigest } from "./fake_containers.ts";
+import { unpackImage } from "./local_image.ts";
+import { debianImage } from "./real_images.ts";
+import { TemporaryDirectory } from "./temporary_directory.ts";
+
+/** The trees that containers are made from. */
+export type TreeName = "busybox" | "debian";
+
+/** Makes one test for each tree: their tools differ, what a container is must not. */
+export function testInTrees(name: string, test: (tree: TreeName) => Promise<void>): void {
+  for (const tree of ["busybox", "debian"] as const) {
+    Deno.test(`${name} (${tree})`, () => test(tree));
+  }
+}
+
+/** What is run. */
+export interface Launch {
+  /** Keys of the container's configuration, as a person writes them. `manifest` need not be given. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** The tree that is the image; busybox unless given. */
+  readonly tree?: TreeName;
+  /** Fills a layer on top of the tree. */
+  readonly layer?: (root: string) => void;
+  /** What the image says besides. */
+  readonly image?: Partial<ImageConfig>;
+  /** Called once it runs, with its pid and its output so far. */
+  readonly whileRunning?: (pid: number, lines: readonly string[]) => void | Promise<void>;
+}
+
+/** What a container put out and how it ended. */
+export interface LaunchOutput {
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+  readonly status: ExitStatus;
+}
+
+/** Launches containers. */
+export class ConfiguredContainers implements Disposable {
+  readonly #directory = new TemporaryDirectory();
+  readonly #stages = new StagePool();
+  readonly #layers = new Map<ChainId, string>();
+
+  private constructor() {
+    for (const name of ["layers", "instances"]) Deno.mkdirSync(`${this.directory}/${name}`);
+  }
+
+  /** @param trees those that will be needed */
+  static async create(...trees: TreeName[]): Promise<ConfiguredContainers> {
+    const containers = new ConfiguredContainers();
+    for (const tree of trees) await makers[tree](`${containers.directory}/layers/${tree}`);
+    return containers;
+  }
+
+  [Symbol.dispose](): void {
+    this.#directory[Symbol.dispose]();
+  }
+
+  /** A directory of the machine for the test's own files. */
+  get directory(): string {
+    return this.#directory.path;
+  }
+
+  /** The names of what is left of instances. */
+  get instances(): string[] {
+    return Array.from(Deno.readDirSync(`${this.directory}/instances`), ({ name }) => name);
+  }
+
+  /**
+   * Runs a container to its end.
+   *
+   * @param command a script for the image's shell, or a program and its arguments
+   * @throws {Error} if the configuration is wrong, or it does not start
+   */
+  async run(command: string | readonly string[], launch: Launch = {}): Promise<LaunchOutput> {
+    const { settings = {}, tree = "busybox", layer, image, whileRunning } = launch;
+    const text = JSON.stringify({ container: { manifest: "test", command, ...settings } });
+    const [container] = parsePrimary(text, "test.json").containers;
+    const layers = [this.#layer(tree)];
+    if (layer !== undefined) {
+      const name = `layer-${this.#layers.size}`;
+      Deno.mkdirSync(`${this.directory}/layers/${name}`);
+      layer(`${this.directory}/layers/${name}`);
+      layers.push(this.#layer(name));
+    }
+    const config = { env: [], entrypoint: [], cmd: [], workingDir: "", user: "", ...image };
+    const output = { stdout: [] as string[], stderr: [] as string[] };
+    const instance = await launchInstance(
+      {
+        settings: container!,
+        image: { reference: container!.image, digest: fakeDigest("a"), layers, config },
+      },
+      {
+        layersDirectory: `${this.directory}/layers`,
+        layerName: (chainId) => this.#layers.get(chainId)!,
+        instancesDirectory: `${this.directory}/instances`,
+        init: findInitProgram(),
+        environment: {},
+        stages: this.#stages,
+        mountSource: "frontloader-test",
+      },
+      (line, stream) => void output[stream].push(line),
+    );
+    await whileRunning?.(instance.pid, output.stdout);
+    return { ...output, status: await instance.ended };
+  }
+
+  /**
+   * Runs a container that is expected to end well and to say nothing on standard error.
+   *
+   * @returns its output
+   * @throws {Error} if it does not
+   */
+  async output(command: string | readonly string[], launch: Launch = {}): Promise<string[]> {
+    const { stdout, stderr, status } = await this.run(command, launch);
+    if (stderr.length > 0 || status.kind !== "exited" || status.code !== 0) {
+      throw new Error(`${JSON.stringify(status)}\n${[...stdout, ...stderr].join("\n")}`);
+    }
+    return [...stdout];
+  }
+
+  #layer(name: string): ChainId {
+    const chainId = parseChainId(`sha256:${this.#layers.size.toString(16).padStart(64, "0")}`);
+    this.#layers.set(chainId, name);
+    return chainId;
+  }
+}
+
+const makers: Readonly<Record<TreeName, (directory: string) => Promise<void>>> = {
+  async busybox(directory) {
+    for (const name of ["bin", "etc", "tmp", "root"]) {
+      Deno.mkdirSync(`${directory}/${name}`, { recursive: true });
+    }
+    Deno.copyFileSync("/bin/busybox", `${directory}/bin/busybox`);
+    const applets = await commandText(["/bin/busybox", "--list"]);
+    for (const applet of applets.trim().split("\n").filter((name) => name !== "busybox")) {
+      Deno.symlinkSync("busybox", `${directory}/bin/${applet}`);
+    }
+  },
+  async debian(directory) {
+    using bundle = new TemporaryDirectory();
+    const root = await unpackImage(await debianImage(), `${bundle.path}/bundle`);
+    Deno.renameSync(root, directory);
+  },
+};
