@@ -11,7 +11,7 @@ import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
 import { describeExit } from "./children.ts";
 import { type JobOutput, JobRuns, type JobStart, type JobStatus } from "./cron/job_runs.ts";
-import { DEFAULT_TIME_ZONE, isTimeZone } from "./cron/schedule.ts";
+import { DEFAULT_TIME_ZONE, isTimeZone, nextRun } from "./cron/schedule.ts";
 import type { FinalSignal } from "./final_signal.ts";
 import type { RunningJob } from "./job_launcher.ts";
 import type { OutputStream } from "./launcher.ts";
@@ -54,6 +54,8 @@ export interface DriverServices {
   ): Promise<RunningInstance>;
   /** Called after every change, when layers may have become unused. */
   onChange(): void;
+  /** When a job runs next; in the place of the one that there is. */
+  readonly nextRun?: typeof nextRun;
 }
 
 /** What `frontloader status` tells of one instance. */
@@ -130,6 +132,7 @@ export class ContainerDriver {
     this.#output = getLogger([OUTPUT_CATEGORY, id]);
     this.#jobs = new JobRuns({
       logger: this.#logger,
+      nextRun: services.nextRun ?? nextRun,
       timeZone: () => this.#timeZone,
       start: (job, name) => this.#startJob(job.command, name),
     });

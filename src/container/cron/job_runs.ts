@@ -7,12 +7,14 @@ import { describeExit } from "../children.ts";
 import type { RunningJob } from "../job_launcher.ts";
 import type { OutputStream } from "../launcher.ts";
 import type { InstanceNumber } from "../lifecycle.ts";
-import { nextRun } from "./schedule.ts";
+import type { nextRun } from "./schedule.ts";
 
 /** What jobs need of their container. */
 export interface JobPlace {
   /** Where what happens to them is said. */
   readonly logger: Logger;
+  /** When a job runs next. */
+  nextRun(...arguments_: Parameters<typeof nextRun>): Date | undefined;
   /** An IANA name. */
   timeZone(): string;
   /**
@@ -150,7 +152,7 @@ export class JobRuns {
   }
 
   #next(job: JobSettings, after: Date): Date | undefined {
-    return nextRun(job.schedule, { timeZone: this.#place.timeZone(), after });
+    return this.#place.nextRun(job.schedule, { timeZone: this.#place.timeZone(), after });
   }
 
   /** Runs what has become due since the last look. */

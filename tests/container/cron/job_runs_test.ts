@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { getLogger } from "@logtape/logtape";
 import type { JobSettings } from "../../../src/config/settings.ts";
 import { JobRuns } from "../../../src/container/cron/job_runs.ts";
+import { nextRun } from "../../../src/container/cron/schedule.ts";
 import { CapturedLog } from "../../support/captured_log.ts";
 import { FakeJob } from "../../support/fake_containers.ts";
 import { FakeTime } from "../../support/fake_time.ts";
@@ -22,6 +23,7 @@ class Bench implements Disposable {
   serving: number | undefined = 1;
   readonly jobs = new JobRuns({
     logger: getLogger(["frontloader", "web"]),
+    nextRun,
     timeZone: () => this.timeZone,
     start: ({ command }, name) => {
       if (this.serving === undefined) return undefined;
