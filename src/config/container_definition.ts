@@ -1,6 +1,7 @@
 /** The definition of one container in the primary configuration. */
 import * as v from "valibot";
 import { CAPABILITIES } from "../container/capabilities.ts";
+import { problemOf } from "../container/cron/schedule.ts";
 import { FINAL_SIGNALS } from "../container/final_signal.ts";
 import {
   absolutePath,
@@ -21,6 +22,7 @@ import {
   wholeNumber,
 } from "./definition.ts";
 import { credentials, manifest } from "./image_definition.ts";
+import { quote } from "./path.ts";
 
 /** More groups than setgroups(2) takes (NGROUPS_MAX) cannot be. */
 const MAX_GROUPS = 65_536;
@@ -100,14 +102,29 @@ const limits = object({
   }),
 });
 
+const schedule = v.pipe(
+  pattern(
+    /^(?:@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|\S+(?: +\S+){4})$/,
+    "a schedule of five fields",
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const problem = problemOf(dataset.value);
+    if (problem === undefined) return;
+    addIssue({ message: `expected a schedule, found ${quote(dataset.value)}: ${problem}` });
+  }),
+);
+
 const job = object({
-  schedule: key(pattern(/^(?:@\S+|\S+(?: +\S+){4})$/, "a schedule of five fields"), {
-    description: "When: minute, hour, day of the month, month, day of the week.",
+  schedule: key(schedule, {
+    description:
+      "When: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`. In the time zone that the container's variable `TZ` names, UTC without it.",
     examples: ["0 3 * * *"],
   }),
   command: key(command, { description: "What is run, as `command` of the container." }),
   lock: optionalKey(nonEmptyText("the name of a lock"), {
-    description: "Jobs that name the same lock never run at the same time.",
+    description:
+      "Jobs of the container that name the same lock never run at the same time: what is due meanwhile is skipped. Without this key a job only does not run beside itself.",
   }),
 });
 
@@ -305,9 +322,9 @@ export const container = object({
     notYet: true,
   }),
   cron: optionalKey(list(job, "a list of jobs"), {
-    description: "Jobs that run inside the container at set times.",
+    description:
+      "Jobs that run inside the container at set times, as who its program runs as. They run in the instance that serves; one that is told to end is asked after its jobs have ended, which get TERM before.",
     examples: [[{ schedule: "0 3 * * *", command: "backup", lock: "backup" }]],
-    notYet: true,
   }),
 }, {
   onlyWith: { stopTimeout: "stopBeforeStart" },

@@ -396,6 +396,19 @@ const container: Readonly<Record<string, Cases>> = {
         'container.cron[1]: missing key "schedule", expected a schedule of five fields',
         'container.cron[1]: missing key "command", expected a string or a list of strings',
       ],
+      [
+        [{ schedule: "@reboot", command: "a" }],
+        'container.cron[0].schedule: expected a schedule of five fields, found "@reboot"',
+      ],
+      ...[
+        ["60 * * * *", "Invalid value for minute: 60"],
+        ["* * * * mo", "configuration entry 5 (mo) contains illegal characters."],
+        ["*/0 * * * *", "Syntax error, illegal stepping: 0"],
+        ["0 0 31 2 *", "it never comes"],
+      ].map(([schedule, why]): [unknown, string] => [
+        [{ schedule, command: "a" }],
+        `container.cron[0].schedule: expected a schedule, found "${schedule}": ${why}`,
+      ]),
     ],
   },
 };

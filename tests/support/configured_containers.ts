@@ -3,9 +3,12 @@
  * tests of what a configuration means inside. Needs root.
  */
 import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import type { RunningInstance } from "../../src/container/container_driver.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
 import { launchInstance } from "../../src/container/instance_launcher.ts";
+import type { OutputStream } from "../../src/container/launcher.ts";
+import type { Release } from "../../src/container/lifecycle.ts";
 import { StagePool } from "../../src/container/stage_pool.ts";
 import { type ChainId, parseChainId } from "../../src/image/chain_id.ts";
 import type { ImageConfig } from "../../src/image/image_config.ts";
@@ -35,8 +38,12 @@ export interface Launch {
   readonly layer?: (root: string) => void;
   /** What the image says besides. */
   readonly image?: Partial<ImageConfig>;
-  /** Called once it runs, with its pid and its output so far. */
-  readonly whileRunning?: (pid: number, lines: readonly string[]) => void | Promise<void>;
+  /** Called once it runs, with its pid, its output so far, and itself. */
+  readonly whileRunning?: (
+    pid: number,
+    lines: readonly string[],
+    instance: RunningInstance,
+  ) => void | Promise<void>;
 }
 
 /** What a container put out and how it ended. */
@@ -89,7 +96,30 @@ export class ConfiguredContainers implements Disposable {
    * @throws {Error} if the configuration is wrong, or it does not start
    */
   async run(command: string | readonly string[], launch: Launch = {}): Promise<LaunchOutput> {
-    const { settings = {}, tree = "busybox", layer, image, whileRunning } = launch;
+    const output = { stdout: [] as string[], stderr: [] as string[] };
+    const instance = await this.launch(
+      this.release(command, launch),
+      (line, stream) => void output[stream].push(line),
+    );
+    try {
+      await launch.whileRunning?.(instance.pid, output.stdout, instance);
+    } catch (error) {
+      // Nothing of a test that fails stays.
+      kill(instance.pid, Signal.KILL);
+      await instance.ended;
+      throw error;
+    }
+    return { ...output, status: await instance.ended };
+  }
+
+  /**
+   * What a container is launched from.
+   *
+   * @param command as for {@linkcode run}
+   * @throws {Error} if the configuration is wrong
+   */
+  release(command: string | readonly string[], launch: Launch = {}): Release {
+    const { settings = {}, tree = "busybox", layer, image } = launch;
     const text = JSON.stringify({ container: { manifest: "test", command, ...settings } });
     const [container] = parsePrimary(text, "test.json").containers;
     const layers = [this.#layer(tree)];
@@ -100,32 +130,26 @@ export class ConfiguredContainers implements Disposable {
       layers.push(this.#layer(name));
     }
     const config = { env: [], entrypoint: [], cmd: [], workingDir: "", user: "", ...image };
-    const output = { stdout: [] as string[], stderr: [] as string[] };
-    const instance = await launchInstance(
-      {
-        settings: container!,
-        image: { reference: container!.image, digest: fakeDigest("a"), layers, config },
-      },
-      {
-        layersDirectory: `${this.directory}/layers`,
-        layerName: (chainId) => this.#layers.get(chainId)!,
-        instancesDirectory: `${this.directory}/instances`,
-        init: findInitProgram(),
-        environment: {},
-        stages: this.#stages,
-        mountSource: "frontloader-test",
-      },
-      (line, stream) => void output[stream].push(line),
-    );
-    try {
-      await whileRunning?.(instance.pid, output.stdout);
-    } catch (error) {
-      // Nothing of a test that fails stays.
-      kill(instance.pid, Signal.KILL);
-      await instance.ended;
-      throw error;
-    }
-    return { ...output, status: await instance.ended };
+    return {
+      settings: container!,
+      image: { reference: container!.image, digest: fakeDigest("a"), layers, config },
+    };
+  }
+
+  /** Launches a container. */
+  launch(
+    release: Release,
+    onLine: (line: string, stream: OutputStream) => void,
+  ): Promise<RunningInstance> {
+    return launchInstance(release, {
+      layersDirectory: `${this.directory}/layers`,
+      layerName: (chainId) => this.#layers.get(chainId)!,
+      instancesDirectory: `${this.directory}/instances`,
+      init: findInitProgram(),
+      environment: {},
+      stages: this.#stages,
+      mountSource: "frontloader-test",
+    }, onLine);
   }
 
   /**
