@@ -32,10 +32,26 @@ const MAX_DESCRIPTORS = 2_147_483_584;
 const MAX_FILE = 1024 * 1024;
 const WEEK = 7 * 24 * 60 * 60;
 
-/** A path inside of a container. In this form only, so that two that differ are two places. */
-const insidePath = pattern(
-  /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
-  'an absolute path below "/", without ".", ".." and empty components',
+// Paths inside of a container are in one form only, so that two that differ are two places.
+
+/** A mount in `/proc` would hide what is masked there, or lie to whoever asks the kernel. */
+const mountPath = pattern(
+  /^(?!\/proc(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not in "/proc"',
+  MAX_PATH,
+);
+
+/** What is put where the kernel's own file systems are mounted is not to be seen. */
+const imagePath = pattern(
+  /^(?!\/(?:proc|sys|dev)(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev"',
+  MAX_PATH,
+);
+
+/** In `/dev` there may be one, but not in its place. */
+const tmpfsPath = pattern(
+  /^(?!\/(?:proc|sys)(?:\/|$)|\/dev$)(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not "/dev" or in "/proc" or "/sys"',
   MAX_PATH,
 );
 
@@ -171,7 +187,7 @@ export const container = object({
   ),
   mounts: defaultKey(
     dictionary(
-      insidePath,
+      mountPath,
       key(absolutePath(), {
         description:
           "What of the machine is mounted there. With `*`, `?` or `[...]` in it, every match is mounted, by its name, in that directory. With `:ro` at the end it is read-only.",
@@ -270,9 +286,9 @@ export const container = object({
   tmpfs: optionalKey(
     list(
       v.union([
-        insidePath,
+        tmpfsPath,
         object({
-          path: key(insidePath, { description: "Where it is mounted." }),
+          path: key(tmpfsPath, { description: "Where it is mounted." }),
           size: optionalKey(size, {
             description: "How large it may become; without this key half of the machine's memory.",
             examples: ["64M"],
@@ -289,7 +305,7 @@ export const container = object({
   ),
   files: optionalKey(
     dictionary(
-      insidePath,
+      imagePath,
       v.union([fileContents, file], "the contents of the file or an object with `contents`"),
       "an object of paths, each with the contents of a file",
     ),

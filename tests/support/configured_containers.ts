@@ -2,7 +2,7 @@
  * Containers as a configuration wants them, launched as the supervisor launches them, from a tree in place of a pulled image: for
  * tests of what a configuration means inside. Needs root.
  */
-import type { ExitStatus } from "../../ffi/process.ts";
+import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
 import type { RunningInstance } from "../../src/container/container_driver.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
@@ -66,7 +66,7 @@ export class ConfiguredContainers implements Disposable {
   /** @param trees those that will be needed */
   static async create(...trees: TreeName[]): Promise<ConfiguredContainers> {
     const containers = new ConfiguredContainers();
-    for (const tree of trees) await makers[tree](`${containers.directory}/layers/${tree}`);
+    for (const tree of trees) await makers[tree](containers.treeDirectory(tree));
     return containers;
   }
 
@@ -77,6 +77,11 @@ export class ConfiguredContainers implements Disposable {
   /** A directory of the machine for the test's own files. */
   get directory(): string {
     return this.#directory.path;
+  }
+
+  /** The directory of a tree, as containers find it. */
+  treeDirectory(tree: TreeName): string {
+    return `${this.directory}/layers/${tree}`;
   }
 
   /** The names of what is left of instances. */
@@ -96,7 +101,14 @@ export class ConfiguredContainers implements Disposable {
       this.release(command, launch),
       (line, stream) => void output[stream].push(line),
     );
-    await launch.whileRunning?.(instance.pid, output.stdout, instance);
+    try {
+      await launch.whileRunning?.(instance.pid, output.stdout, instance);
+    } catch (error) {
+      // Nothing of a test that fails stays.
+      kill(instance.pid, Signal.KILL);
+      await instance.ended;
+      throw error;
+    }
     return { ...output, status: await instance.ended };
   }
 

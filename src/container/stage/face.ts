@@ -3,6 +3,7 @@ import { readToEnd, writeFully } from "../../../ffi/descriptors.ts";
 import { openDeclaredSymbols } from "../../../ffi/libc.ts";
 import { Signal } from "../../../ffi/process.ts";
 import { errorChain } from "../../log/error_chain.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../../system/out_of_memory.ts";
 import { StageDescriptor } from "../launch_spec.ts";
 
 /**
@@ -16,6 +17,7 @@ export function runFace<Spec>(become: (spec: Spec) => never): number {
     openDeclaredSymbols();
     // Until the container's init runs, nothing is lost when this ends at once.
     setParentDeathSignal(Signal.KILL);
+    setOutOfMemoryScore(OutOfMemoryScore.CONTAINER);
     const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
     // The supervisor closes the pipe unwritten when the launch was called off.
     if (text === "") return 0;

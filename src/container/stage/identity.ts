@@ -20,25 +20,31 @@ export function assumeIdentity(spec: ProcessSpec): string {
   umask(0o022);
   resetSignals();
   joinNewSessionKeyring();
+  // Images have working directories that are not for every user; with root squashed, such as on NFS, it is the other way round.
+  const isThere = changeToWorkingDirectory(spec.cwd, { evenIfDenied: true });
   assumeCredentials(spec);
-  changeToWorkingDirectory(spec.cwd);
+  if (!isThere) changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
   filterSystemCalls(spec);
   return program;
 }
 
 /**
- * Changes to the working directory as the container's user, and makes sure that it lies inside: a leaked descriptor of the
- * machine must not become the way out (CVE-2024-21626).
+ * Changes to the working directory, and makes sure that it lies inside: a leaked descriptor of the machine must not become the
+ * way out (CVE-2024-21626).
+ *
+ * @returns false if this user may not go there, and `evenIfDenied` says that this is no error
  */
-function changeToWorkingDirectory(cwd: string): void {
+function changeToWorkingDirectory(cwd: string, { evenIfDenied = false } = {}): boolean {
   try {
     Deno.chdir(cwd);
   } catch (error) {
+    if (evenIfDenied && error instanceof Deno.errors.PermissionDenied) return false;
     throw new Error(`Cannot change to the working directory "${cwd}"`, { cause: error });
   }
   const real = Deno.cwd();
   if (!real.startsWith("/")) {
     throw new Error(`Cannot use the working directory "${cwd}": it is outside of the root`);
   }
+  return true;
 }
