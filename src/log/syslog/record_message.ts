@@ -8,6 +8,9 @@ import { structuredElement, type SyslogMessage } from "./rfc5424.ts";
 /** What messages are from that Frontloader says itself. */
 export const OWN_NAME = "frontloader";
 
+/** A machine's host name until somebody gives it one (CONFIG_DEFAULT_HOSTNAME). */
+const NO_HOSTNAME = "(none)";
+
 /** Who writes messages. */
 export interface Sender {
   readonly hostname: string;
@@ -20,8 +23,10 @@ export interface Sender {
  * structured data; output is by the container's id, its MSGID is `stdout` or `stderr`; what others have logged keeps its
  * facility, severity and names.
  */
-export function messageOf(record: LogRecord, { hostname, pid }: Sender): SyslogMessage {
+export function messageOf(record: LogRecord, sender: Sender): SyslogMessage {
   const { category, level, timestamp } = record;
+  const { pid } = sender;
+  const hostname = sender.hostname === NO_HOSTNAME ? "" : sender.hostname;
   const foreign = foreignMessageOf(record);
   if (foreign !== undefined) return { ...foreign, timestamp, hostname };
   const severity = severityOfLevel(level);

@@ -6,10 +6,10 @@ import { formatMessage } from "../../../src/log/syslog/rfc5424.ts";
 import { CapturedLog } from "../../support/captured_log.ts";
 
 /** What is sent of what `write` logs, from the PRI on, without the time. */
-function sent(write: () => void): string {
+function sent(write: () => void, hostname = "host"): string {
   using log = new CapturedLog();
   write();
-  const message = messageOf(log.records[0]!, { hostname: "host", pid: 12 });
+  const message = messageOf(log.records[0]!, { hostname, pid: 12 });
   return new TextDecoder().decode(formatMessage(message, 8192)).replace(/ \S+Z /, " ");
 }
 
@@ -61,3 +61,8 @@ const rows: readonly [name: string, write: () => void, line: string][] = [
 for (const [name, write, line] of rows) {
   Deno.test(name, () => assert.equal(sent(write), line));
 }
+
+Deno.test("a machine that has no name yet has none in its messages", () => {
+  const line = sent(() => own.info("x"), "(none)");
+  assert.equal(line, "<30>1 - frontloader 12 web - x");
+});
