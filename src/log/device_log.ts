@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import {
   bindDatagramSocket,
   type Datagram,
+  isReceivedAt,
   receiveDatagram,
   shutdownSocket,
 } from "../../ffi/datagrams.ts";
@@ -31,6 +32,8 @@ export function deviceLogPath(
 
 /** A datagram has room for so much; the rest of a longer one is cut off. */
 const MAX_DATAGRAM = 16_384;
+/** So many that wait at the end are taken yet; more have room only if somebody goes on sending (net.unix.max_dgram_qlen). */
+const MAX_LEFT = 1_000;
 
 /**
  * The socket `/dev/log`, where programs log with syslog(3); what they send is put into Frontloader's log. It is one of datagrams:
@@ -47,12 +50,12 @@ export class DeviceLog {
   readonly #reading: Promise<void>;
 
   /**
-   * @param path where the socket is made; what is there is removed, a socket of an earlier Frontloader say
-   * @throws {SyscallError}
+   * @param path where the socket is made
+   * @throws {SyscallError} EADDRINUSE if something is there, but for a socket at which nobody receives any more
    */
   constructor(path: string) {
     this.#path = path;
-    removeIfThere(path);
+    if (isLeftBehind(path)) Deno.removeSync(path);
     this.#fd = bindDatagramSocket(path);
     // For every user of every container.
     Deno.chmodSync(path, 0o666);
@@ -61,8 +64,13 @@ export class DeviceLog {
 
   /** Takes what is there yet, and removes the socket. */
   async close(): Promise<void> {
-    removeIfThere(this.#path);
-    while (this.#takeOne());
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      // Somebody else was faster.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    for (let i = 0; i < MAX_LEFT && this.#takeOne(); i++);
     this.#abort.abort();
     shutdownSocket(this.#fd);
     await this.#reading;
@@ -96,10 +104,12 @@ export class DeviceLog {
   }
 }
 
-function removeIfThere(path: string): void {
+/** True for what a Frontloader that was killed has left. Another's /dev/log is another's, a symbolic link to it included. */
+function isLeftBehind(path: string): boolean {
   try {
-    Deno.removeSync(path);
+    return Deno.lstatSync(path).isSocket === true && !isReceivedAt(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

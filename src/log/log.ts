@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 /**
  * Starts logging.
  *
- * @param options `level`: the least level of Frontloader's own lines on standard output; `forward`: called with every record, of
+ * @param options `level`: the least level on standard output, but for what containers put out; `forward`: called with every record, of
  * whatever level, for where else it is wanted
  * @returns waits until all lines so far are written, or it is clear that nobody takes them
  */
@@ -26,19 +26,18 @@ export function startLog(
 ): () => Promise<void> {
   const writer = new BoundedWriter(Deno.stdout);
   const print = (record: LogRecord) => writer.write(encoder.encode(`${formatRecord(record)}\n`));
-  const sinks = ["stdout", "forward"];
   configureSync({
     // Called again by tests only.
     reset: true,
     sinks: {
       stdout: print,
-      ownStdout: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
+      important: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
       forward,
     },
     loggers: [
-      { category: "frontloader", lowestLevel: "trace", sinks: ["ownStdout", "forward"] },
-      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks },
-      { category: FOREIGN_CATEGORY, lowestLevel: "trace", sinks },
+      { category: "frontloader", lowestLevel: "trace", sinks: ["important", "forward"] },
+      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks: ["stdout", "forward"] },
+      { category: FOREIGN_CATEGORY, lowestLevel: "trace", sinks: ["important", "forward"] },
       // LogTape's own: only what went wrong in logging itself.
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stdout"] },
     ],

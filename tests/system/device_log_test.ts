@@ -119,6 +119,31 @@ Deno.test("the socket is removed at the end, and what was sent before is not los
   bench.log[Symbol.dispose]();
 });
 
+Deno.test("a /dev/log that is somebody else's is left alone", async () => {
+  await using other = new Bench();
+  using directory = new TemporaryDirectory();
+  const link = `${directory.path}/link`;
+  Deno.symlinkSync(other.path, link);
+  const file = `${directory.path}/file`;
+  Deno.writeTextFileSync(file, "");
+  for (const path of [other.path, link, file]) {
+    assert.throws(() => new DeviceLog(path), /: EADDRINUSE$/);
+  }
+  other.send("<14>a: still received");
+  await other.line("still received");
+  assert.deepEqual(namesIn(directory.path), ["file", "link"]);
+});
+
+Deno.test("a socket that one who was killed has left behind is replaced", async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/log`;
+  const script = `import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(sys.argv[1])`;
+  await runCommand(["python3", "-c", script, path]);
+  await new DeviceLog(path).close();
+  assert.deepEqual(namesIn(directory.path), []);
+});
+
 Deno.test("a path that is too long for a socket is an error that says so", () => {
   assert.throws(() => new DeviceLog(`/tmp/${"x".repeat(200)}`), /ENAMETOOLONG/);
 });
