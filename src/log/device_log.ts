@@ -47,14 +47,17 @@ export class DeviceLog {
   readonly #abort = new AbortController();
   readonly #buffer = new Uint8Array(MAX_DATAGRAM);
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #containerOf: (pid: number) => string | undefined;
   readonly #reading: Promise<void>;
 
   /**
    * @param path where the socket is made
+   * @param containerOf finds the container of a process, which may have ended
    * @throws {SyscallError} EADDRINUSE if something is there, but for a socket at which nobody receives any more
    */
-  constructor(path: string) {
+  constructor(path: string, containerOf: (pid: number) => string | undefined) {
     this.#path = path;
+    this.#containerOf = containerOf;
     if (isLeftBehind(path)) Deno.removeSync(path);
     this.#fd = bindDatagramSocket(path);
     // For every user of every container.
@@ -100,7 +103,9 @@ export class DeviceLog {
   #log({ bytes, pid }: Datagram): void {
     const message = parseLocalMessage(this.#decoder.decode(bytes));
     // A sender that does not say its pid has one all the same; what a container says is as it sees itself.
-    logForeignMessage({ ...message, procId: message.procId || (pid === 0 ? "" : String(pid)) });
+    const procId = message.procId || (pid === 0 ? "" : String(pid));
+    const container = this.#containerOf(pid);
+    logForeignMessage({ ...message, procId, ...container !== undefined && { container } });
   }
 }
 

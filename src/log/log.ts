@@ -48,7 +48,7 @@ export function startLog(
 /**
  * Formats a record as one line: time, level, component, message, then its properties that the message does not name.
  * Output of a container is its line alone, behind `ID|`. So that nobody else can be taken for Frontloader, only the kernel's
- * messages look like its own; those of others stand behind `NAME[PID]|`.
+ * messages look like its own; those of others stand behind `NAME[PID]|`, or `ID/NAME[PID]|` in a container.
  */
 export function formatRecord(record: LogRecord): string {
   const { category, level, timestamp } = record;
@@ -65,9 +65,11 @@ export function formatRecord(record: LogRecord): string {
   }`;
 }
 
-function showForeign({ facility, severity, appName, procId, text }: ForeignMessage): string {
+function showForeign(message: ForeignMessage): string {
+  const { facility, severity, appName, procId, text, container } = message;
   const level = SEVERITIES[severity]!.padEnd(7);
-  const from = `${appName || "-"}${procId === "" ? "" : `[${procId}]`}`;
+  const place = container === undefined ? "" : `${container}/`;
+  const from = `${place}${appName || "-"}${procId === "" ? "" : `[${procId}]`}`;
   return escapeControls(`${level} ${from}${facility === Facility.KERN ? ":" : "|"} ${text}`);
 }
 

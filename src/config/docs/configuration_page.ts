@@ -107,10 +107,12 @@ All of it goes to every target of \`syslog\`, in the form of RFC 5424, as far as
 | the kernel's                      | its own                                 | \`kernel\`      |             |                    |
 | in the kernel's log, by a program | its own                                 | \`kmsg\`        |             |                    |
 
-The context of Frontloader's own lines is structured data, in the element \`frontloader@32473\`. Text
-is UTF-8, with a BOM in front where it is more than ASCII; control characters are escaped. Over UDP
-a message has 1180 bytes at most, which pass any path in one piece, over TCP and TLS 8192; longer
-ones are cut off.
+What a program logs from a container has the container's id as structured data, and in front of its
+name on standard output, unless the program has ended before its message was read. The context of
+Frontloader's own lines is structured data, in the element \`frontloader@32473\`. Text is UTF-8, with
+a BOM in front where it is more than ASCII; control characters are escaped. Over UDP a message has
+1180 bytes at most, which pass any path in one piece, over TCP and TLS 8192; longer ones are cut
+off.
 
 A target that cannot be reached is an error in the log, once, and is tried again with back-off up to
 a minute; its name is looked up each time. Up to 1 MiB waits for it. Beyond that lines are dropped,

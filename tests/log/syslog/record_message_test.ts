@@ -16,6 +16,16 @@ function sent(write: () => void, hostname = "host"): string {
 const own = getLogger(["frontloader", "web"]);
 const output = getLogger(["output", "web.1"]);
 
+const foreign = {
+  facility: 1,
+  severity: 5,
+  appName: "app",
+  procId: "",
+  msgId: "",
+  structuredData: "",
+  text: "x",
+};
+
 const rows: readonly [name: string, write: () => void, line: string][] = [
   [
     "a line of Frontloader's own has its component as MSGID and its context as structured data",
@@ -55,6 +65,20 @@ const rows: readonly [name: string, write: () => void, line: string][] = [
         text: "Accepted",
       }),
     '<85>1 host sshd 99 m [a@1 b="c"] Accepted',
+  ],
+  [
+    "what a container has logged says which one, behind its own data",
+    () => logForeignMessage({ ...foreign, structuredData: '[a@1 b="c"]', container: "web" }),
+    '<13>1 host app - - [a@1 b="c"][frontloader@32473 container="web"] x',
+  ],
+  [
+    "nobody but Frontloader says what container something is from",
+    () =>
+      logForeignMessage({
+        ...foreign,
+        structuredData: '[a@1 b="c"][frontloader@32473 container="other"]',
+      }),
+    "<13>1 host app - - - x",
   ],
 ];
 
