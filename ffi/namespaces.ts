@@ -25,6 +25,7 @@ const libc = lazyLibc({
 export const CloneFlag = {
   FS: 0x00000200,
   NEWNS: 0x00020000,
+  NEWCGROUP: 0x02000000,
   NEWUTS: 0x04000000,
   NEWIPC: 0x08000000,
   NEWPID: 0x20000000,

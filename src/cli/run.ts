@@ -4,6 +4,7 @@ import { setHostname } from "../../ffi/namespaces.ts";
 import { EcrTokens } from "../aws/ecr_tokens.ts";
 import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
+import { CgroupTree } from "../container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { StagePool } from "../container/stage_pool.ts";
 import { loadPrimary } from "../config/source/load_primary.ts";
@@ -15,6 +16,7 @@ import { SyslogForwarder } from "../log/syslog/forwarder.ts";
 import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { KernelParameters } from "../system/kernel_parameters.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
@@ -56,6 +58,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store, new EcrTokens(aws));
+  const kernelParameters = new KernelParameters();
+  const cgroups = await CgroupTree.openOnMachine(directory.path);
   const stages = new StagePool();
   const supervisor = new Supervisor({
     async loadSettings() {
@@ -77,11 +81,13 @@ export async function run(args: readonly string[]): Promise<number> {
           instancesDirectory: directory.instances,
           init,
           stages,
+          cgroups,
           mountSource: directory.mountSource,
           environment: identity.environment,
         }, onLine),
     },
     forwardLog: (targets) => syslog.configure(targets),
+    setKernelParameters: (parameters) => kernelParameters.apply(parameters),
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
@@ -119,6 +125,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await stages[Symbol.asyncDispose]();
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
+  await cgroups.close();
   directory.close();
   logger.info("Stopped");
   await syslog.close();

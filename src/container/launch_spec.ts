@@ -20,6 +20,8 @@ export interface LaunchSpec {
   readonly finalSignal: FinalSignal;
   /** True if it was started in the machine's pid namespace, and is to see its processes. */
   readonly hostPid: boolean;
+  /** The cgroup that it is to be in, a directory on the machine, and to see as the root of all; null to stay where it is. */
+  readonly cgroup: string | null;
   readonly uid: number;
   readonly gid: number;
   /** Supplementary groups. */
@@ -28,6 +30,8 @@ export interface LaunchSpec {
   readonly capabilities: readonly string[];
   /** The program that decides on its system calls, for seccomp(2), in base64; null to let all of them through. */
   readonly seccomp: string | null;
+  /** How many files each of its processes may have open; undefined for the default. */
+  readonly openFiles?: number;
   /** Host name of the container's UTS namespace; undefined for the machine's. */
   readonly hostname?: string;
   /** Bind mounts; their sources are looked up by the stage. */

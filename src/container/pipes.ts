@@ -53,7 +53,7 @@ export function readPipe(
     restedAt = Math.max(restedAt, start) + 2 * ms;
     setTimeout(
       () => rest.length > 0 && !signal?.aborted ? take(rest) : goOn(),
-      restedAt - performance.now(),
+      Math.max(0, restedAt - performance.now()),
     );
   };
   const goOn = () => {

@@ -13,6 +13,7 @@ Deno.test("an empty configuration is valid, and runs nothing", () => {
     checkInterval: 600,
     reloadInterval: 300,
     syslog: [],
+    sysctl: {},
   });
 });
 
@@ -43,6 +44,7 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     init: true,
     hostPid: false,
     logEnvironment: false,
+    limits: {},
     tmpfs: [],
     files: [],
     mounts: [],
@@ -61,6 +63,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
     "finalSignal": "USR1",
+    "limits": {"filedescriptors": 6, "memory": "2G", "cpu": 1.5, "pids": 7},
     "tmpfs": ["/run", {"path": "/a"}, {"path": "/b", "size": "3M"}, {"path": "/c", "size": 5}],
     "files": {"/d": "text", "/e": {"contents": "", "uid": 1, "gid": 2, "mode": "4750"}}`);
   assert.deepEqual(settings, {
@@ -77,6 +80,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     init: false,
     hostPid: true,
     logEnvironment: true,
+    limits: { filedescriptors: 6, memory: 2 * 1024 ** 3, cpu: 1.5, pids: 7 },
     tmpfs: [
       { path: "/run" },
       { path: "/a" },

@@ -5,6 +5,7 @@
 import type { ExitStatus } from "../../ffi/process.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
+import { CgroupTree } from "../../src/container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../../src/container/instance_launcher.ts";
 import { StagePool } from "../../src/container/stage_pool.ts";
 import { type ChainId, parseChainId } from "../../src/image/chain_id.ts";
@@ -108,6 +109,7 @@ export class ConfiguredContainers implements Disposable {
         init: findInitProgram(),
         environment: {},
         stages: this.#stages,
+        cgroups: CgroupTree.none("this is a test"),
         mountSource: "frontloader-test",
       },
       (line, stream) => void output[stream].push(line),

@@ -58,6 +58,25 @@ export function mountKernelFileSystems(root: RootDirectory): void {
 }
 
 /**
+ * Mounts the container's own cgroup, as the root of its cgroup namespace, for reading: language runtimes look there for how
+ * much memory and how many CPUs they may use.
+ *
+ * @throws {SyscallError}
+ */
+export function mountCgroup(root: RootDirectory): void {
+  const path = "/sys/fs/cgroup";
+  withPath(root, path, (target) => {
+    mount({
+      source: "cgroup",
+      target,
+      fstype: "cgroup2",
+      flags: NOSUID | NODEV | NOEXEC | RDONLY,
+      describe: path,
+    });
+  });
+}
+
+/**
  * Hides and write-protects parts of `/proc` and `/sys`. Comes last: it must cover what was mounted before.
  *
  * @param nullDevice path of what hides files: the container's own `/dev/null`, since root in there may change its mode

@@ -13,6 +13,7 @@ import {
   sealedMemfd,
   writeFully,
 } from "../../../ffi/descriptors.ts";
+import { writeKernelFile } from "../../../ffi/kernel_files.ts";
 import { openDeclaredSymbols } from "../../../ffi/libc.ts";
 import { mount, MountFlag, umount, UmountFlag } from "../../../ffi/mount.ts";
 import {
@@ -31,7 +32,12 @@ import { mountTmpfs } from "./temporary_file_systems.ts";
 import { earlyTmpfs, mountUserMounts, type UserMounts } from "./user_mounts.ts";
 import type { TmpfsSettings } from "../../config/settings.ts";
 import { mountDeviceDirectory } from "./device_directory.ts";
-import { maskKernelFileSystems, mountKernelFileSystems } from "./kernel_file_systems.ts";
+import {
+  maskKernelFileSystems,
+  mountCgroup,
+  mountKernelFileSystems,
+} from "./kernel_file_systems.ts";
+import { limitOpenFiles } from "./open_files.ts";
 import { filterSystemCalls } from "./system_calls.ts";
 
 const encoder = new TextEncoder();
@@ -62,6 +68,7 @@ export function runStage(): number {
 
 function becomeContainer(spec: LaunchSpec): never {
   umask(0);
+  if (spec.cgroup !== null) enterCgroup(spec.cgroup);
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = spec.init === null ? undefined : sealedMemfd("init", Deno.readFileSync(spec.init));
 
@@ -81,6 +88,7 @@ function becomeContainer(spec: LaunchSpec): never {
       root.writeFile(path, encoder.encode(contents), attributes);
     }
     mountKernelFileSystems(root);
+    if (spec.cgroup !== null) mountCgroup(root);
     mountDeviceDirectory(root);
     // The container's own: root in there may change its mode and owner, which must not be those of the machine's.
     const nullDevice = root.open("/dev/null");
@@ -101,6 +109,7 @@ function becomeContainer(spec: LaunchSpec): never {
   resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   joinNewSessionKeyring();
+  limitOpenFiles(spec.openFiles);
   assumeCredentials(spec);
   changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
@@ -123,6 +132,17 @@ function becomeContainer(spec: LaunchSpec): never {
     ],
     env: spec.env,
   });
+}
+
+/**
+ * Moves this process into the container's cgroup, which it sees as the root of all from then on.
+ *
+ * Not before there is something to do: what the start of the runtime takes, in memory, threads and time, is none of the
+ * container's business, and would not fit small limits. Memory stays where it was counted (cgroup-v2.rst, Memory Ownership).
+ */
+function enterCgroup(path: string): void {
+  writeKernelFile(`${path}/cgroup.procs`, "0");
+  unshare(CloneFlag.NEWCGROUP);
 }
 
 /** Becomes the program without an init in front of it. */
