@@ -12,12 +12,14 @@ import { type PrimarySource, primarySource } from "../config/source/primary_sour
 import { serveControl } from "../control/server.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { startLog } from "../log/log.ts";
+import { takeMachineLogs } from "../log/machine_logs.ts";
 import { SyslogForwarder } from "../log/syslog/forwarder.ts";
 import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { KernelParameters } from "../system/kernel_parameters.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
 import { awsServices } from "./aws_services.ts";
@@ -46,6 +48,7 @@ export async function run(args: readonly string[]): Promise<number> {
     ask: () => instanceIdentity(metadata),
     setHostName: setHostname,
   }, { required: needsUserData });
+  setOutOfMemoryScore(OutOfMemoryScore.SUPERVISOR);
   const syslog = new SyslogForwarder({
     sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
     open: openConnection,
@@ -115,6 +118,7 @@ export async function run(args: readonly string[]): Promise<number> {
     version: VERSION,
     configuration: source.description,
   });
+  const closeMachineLogs = takeMachineLogs({ environment, pid: Deno.pid });
   const control = serveControl(directory.socket, supervisor);
   supervisor.reload();
   const signal = await stop.promise;
@@ -127,6 +131,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
   await cgroups.close();
   directory.close();
+  await closeMachineLogs();
   logger.info("Stopped");
   await syslog.close();
   await flushLog();

@@ -75,6 +75,8 @@ export interface ContainerSettings {
   readonly stopTimeout?: number;
   /** Seconds that an old instance keeps running after a new one has started; 0 if it has to end before. */
   readonly stopDelay: number;
+  /** Jobs that run inside it at set times. */
+  readonly cron: readonly JobSettings[];
   /** True if it is not to run. */
   readonly disabled: boolean;
 }
@@ -89,6 +91,16 @@ export interface LimitSettings {
   readonly cpu?: number;
   /** Processes and threads. */
   readonly pids?: number;
+}
+
+/** A job that runs inside a container. */
+export interface JobSettings {
+  /** When: five fields, or `@daily` and its kin; valid, and it comes round. */
+  readonly schedule: string;
+  /** The program and its arguments, at least the program. */
+  readonly command: readonly string[];
+  /** Jobs of one container that have the same never run at the same time. Absent: it only does not run beside itself. */
+  readonly lock?: string;
 }
 
 /** An empty file system in memory. */
@@ -171,6 +183,8 @@ export interface ObjectMeta extends AwsPlace {
  * True if an instance that was started from `a` does for `b` as well, so that nothing has to be replaced. What only
  * says how an image is had, how instances take turns, and whether the container is to run at all, makes no difference.
  *
+ * Jobs are run by Frontloader, and it may run others in the same instance.
+ *
  * That includes the final signal: it is sent to the very program that runs, and whoever corrects it does so because that
  * program does not end on the one before. A new instance would leave the old one with the wrong signal, for ever.
  */
@@ -187,6 +201,7 @@ function instanceOf(settings: ContainerSettings): Partial<ContainerSettings> {
     finalSignal: _____,
     stopBeforeStart: ______,
     stopTimeout: _______,
+    cron: ________,
     ...instance
   } = settings;
   return instance;

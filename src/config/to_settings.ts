@@ -7,6 +7,7 @@ import type { Primary } from "./primary_definition.ts";
 import type {
   ContainerSettings,
   FileSettings,
+  JobSettings,
   LimitSettings,
   MetaSettings,
   MountSettings,
@@ -47,8 +48,7 @@ function toContainerSettings(
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
-  const { finalSignal, stopBeforeStart, stopTimeout } = container;
-  const { limits = {} } = container;
+  const { cron = [], finalSignal, limits = {}, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -81,6 +81,7 @@ function toContainerSettings(
     stopBeforeStart,
     ...(stopTimeout !== undefined && { stopTimeout }),
     stopDelay,
+    cron: cron.map(toJob),
     disabled,
   };
 }
@@ -149,7 +150,15 @@ function toFile(path: string, file: NonNullable<Container["files"]>[string]): Fi
   return { path, ...file, mode: parseInt(file.mode, 8) };
 }
 
+function toJob({ schedule, command, lock }: NonNullable<Container["cron"]>[number]): JobSettings {
+  return { schedule, command: toArguments(command), ...lock !== undefined && { lock } };
+}
+
 function toCommand(command: Container["command"]): ContainerSettings["command"] {
+  return command === undefined ? undefined : toArguments(command);
+}
+
+function toArguments(command: NonNullable<Container["command"]>): readonly string[] {
   return typeof command === "string" ? ["/bin/sh", "-c", command] : command;
 }
 

@@ -11,7 +11,10 @@ import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
 import type { InstanceCgroup } from "./cgroup/instance_cgroup.ts";
 import { describeExit } from "./children.ts";
+import { type JobOutput, JobRuns, type JobStart, type JobStatus } from "./cron/job_runs.ts";
+import { DEFAULT_TIME_ZONE, isTimeZone, nextRun } from "./cron/schedule.ts";
 import type { FinalSignal } from "./final_signal.ts";
+import type { RunningJob } from "./job_launcher.ts";
 import type { OutputStream } from "./launcher.ts";
 import {
   advance,
@@ -35,6 +38,10 @@ export interface RunningInstance {
   kill(): void;
   /** The cgroup with its processes; absent where it has none of its own. */
   readonly cgroup?: InstanceCgroup;
+  /** Starts a job in it; resolves once the job's program runs. */
+  startJob(command: readonly string[], onLine: JobOutput): Promise<RunningJob>;
+  /** What its environment says of the time zone. */
+  readonly timeZone: string | undefined;
 }
 
 /** What a driver needs of the rest of the system; tests give it others. */
@@ -50,6 +57,8 @@ export interface DriverServices {
   ): Promise<RunningInstance>;
   /** Called after every change, when layers may have become unused. */
   onChange(): void;
+  /** When a job runs next; in the place of the one that there is. */
+  readonly nextRun?: typeof nextRun;
 }
 
 /** What `frontloader status` tells of one instance. */
@@ -69,6 +78,8 @@ export interface ContainerStatus {
   readonly instances: readonly InstanceStatus[];
   /** Starts and pulls that failed in a row. */
   readonly failures: number;
+  /** Its cron jobs, in the order of the configuration. */
+  readonly jobs: readonly JobStatus[];
   /** The last thing that went wrong, kept until something else does. */
   readonly lastError: StatusError | undefined;
 }
@@ -101,6 +112,10 @@ export class ContainerDriver {
   readonly #services: DriverServices;
   readonly #logger: Logger;
   readonly #output: Logger;
+  readonly #jobs: JobRuns;
+  #timeZone = DEFAULT_TIME_ZONE;
+  /** What the instance that serves, or served last, says of it. */
+  #timeZoneWanted: string = DEFAULT_TIME_ZONE;
   readonly #instances = new Map<InstanceNumber, Instance>();
   readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
   /** Somebody waits for it to be gone; one that was disabled may be wanted again. */
@@ -118,6 +133,12 @@ export class ContainerDriver {
     this.#services = services;
     this.#logger = getLogger(["frontloader", id]);
     this.#output = getLogger([OUTPUT_CATEGORY, id]);
+    this.#jobs = new JobRuns({
+      logger: this.#logger,
+      nextRun: services.nextRun ?? nextRun,
+      timeZone: () => this.#timeZone,
+      start: (job, name) => this.#startJob(job.command, name),
+    });
   }
 
   /**
@@ -135,6 +156,7 @@ export class ContainerDriver {
       instance.finalSignal = wanted.finalSignal;
     }
     this.#dispatch({ type: "configured", settings: wanted });
+    this.#jobs.configure(wanted?.cron ?? []);
     if (wanted === undefined) {
       this.#clearTimer("check");
       this.#checkAbort.abort();
@@ -199,6 +221,7 @@ export class ContainerDriver {
         ([number, instance]) => this.#instanceStatus(number, instance),
       ),
       failures,
+      jobs: this.#jobs.status(),
       lastError: this.#lastError,
     };
   }
@@ -225,6 +248,7 @@ export class ContainerDriver {
     const { state, effects } = advance(this.#state, event);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
+    this.#followTimeZone();
     if (isGone(this.#state)) {
       this.#gone?.resolve();
       this.#gone = undefined;
@@ -315,10 +339,7 @@ export class ContainerDriver {
     let running: RunningInstance;
     this.#logger.debug("Launching instance {number}", { number });
     try {
-      running = await this.#services.launch(release, (line, stream) => {
-        if (stream === "stdout") this.#output.info("{line}", { line });
-        else this.#output.error("{line}", { line });
-      });
+      running = await this.#services.launch(release, linesTo(this.#output));
     } catch (error) {
       this.#instances.delete(number);
       this.#report(new Error(`Cannot start instance ${number}`, { cause: error }));
@@ -345,6 +366,9 @@ export class ContainerDriver {
     if (instance.killAsked) running.kill();
     const { how, clean } = await endOf(running);
     const ranMs = performance.now() - startedAt;
+    // Those in its pid namespace have ended with it, by KILL. Among the machine's processes they live on.
+    if (release.settings.hostPid) this.#jobs.terminate(number);
+    await this.#jobs.ended(number);
     this.#instances.delete(number);
     const expected = instance.terminateAsked && clean;
     const text = `Instance ${number} ended: ${how}`;
@@ -360,13 +384,52 @@ export class ContainerDriver {
     const instance = this.#instances.get(number);
     if (instance === undefined || instance.terminateAsked) return;
     instance.terminateAsked = true;
-    const { running, finalSignal } = instance;
+    // The end of its init would be the end of its jobs, by KILL: they are given the time that they take before.
+    const jobsEnded = this.#jobs.terminate(number);
+    if (jobsEnded === undefined) this.#sendFinalSignal(number, instance);
+    else jobsEnded.then(() => this.#sendFinalSignal(number, instance));
+  }
+
+  #sendFinalSignal(number: InstanceNumber, { running, finalSignal }: Instance): void {
+    // It may have ended meanwhile.
+    if (!this.#instances.has(number)) return;
     this.#logger.info("Instance {number} gets {signal}", {
       number,
       signal: finalSignal,
       pid: running?.pid,
     });
     running?.terminate(finalSignal);
+  }
+
+  /** Starts a job in what serves. Instances that leave, or are still on trial, get none. */
+  #startJob(command: readonly string[], name: string): JobStart | undefined {
+    const { serving } = this.#state;
+    if (serving.tag !== "running") return undefined;
+    const running = this.#instances.get(serving.instance)?.running;
+    if (running === undefined) return undefined;
+    const output = getLogger([OUTPUT_CATEGORY, this.#id, name]);
+    return { instance: serving.instance, started: running.startJob(command, linesTo(output)) };
+  }
+
+  /** Jobs go by the clock that the programs of the container go by. */
+  #followTimeZone(): void {
+    const { serving } = this.#state;
+    if (serving.tag !== "running") return;
+    const wanted = this.#instances.get(serving.instance)?.running?.timeZone ?? DEFAULT_TIME_ZONE;
+    if (wanted === this.#timeZoneWanted) return;
+    this.#timeZoneWanted = wanted;
+    const isKnown = isTimeZone(wanted);
+    this.#timeZone = isKnown ? wanted : DEFAULT_TIME_ZONE;
+    if (!isKnown && serving.release.settings.cron.length > 0) {
+      this.#logger.warn(
+        'Jobs go by {instead}: the container\'s TZ, "{timeZone}", is no IANA name',
+        {
+          instead: DEFAULT_TIME_ZONE,
+          timeZone: wanted,
+        },
+      );
+    }
+    this.#jobs.refresh();
   }
 
   #kill(number: InstanceNumber): void {
@@ -461,6 +524,14 @@ export class ContainerDriver {
     clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
   }
+}
+
+/** Logs lines of output. */
+function linesTo(output: Logger): JobOutput {
+  return (line, stream) => {
+    if (stream === "stdout") output.info("{line}", { line });
+    else output.error("{line}", { line });
+  };
 }
 
 /** Waits for the end of an instance. It has ended, too, where something of it could not be cleared away. */

@@ -6,6 +6,7 @@ import { errorChain } from "../log/error_chain.ts";
 import type { CgroupTree } from "./cgroup/cgroup_tree.ts";
 import type { CgroupDirectory } from "./cgroup/instance_cgroup.ts";
 import type { RunningInstance } from "./container_driver.ts";
+import { jobSpecOf, launchJob } from "./job_launcher.ts";
 import { killFamily } from "./kill_family.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
@@ -89,6 +90,8 @@ export async function launchInstance(
     }),
     ...cgroup && { cgroup },
     terminate: (signal) => container.signal(Signal[signal]),
+    startJob: (command, onLine) => launchJob(container, jobSpecOf(spec, command, init), onLine),
+    timeZone: spec.env["TZ"],
     kill: () => hostPid ? container.whileItLives(killFamily) : container.signal(Signal.KILL),
   };
 }

@@ -8,7 +8,7 @@ import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import { describeExit, waitForChild } from "./children.ts";
 import { passesSignals } from "./init_readiness.ts";
-import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
+import { type JobSpec, type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
 import { readPipe, readPipeText, writePipe } from "./pipes.ts";
 
 const logger = getLogger(["frontloader", "launcher"]);
@@ -49,6 +49,7 @@ const MAX_LINE = 16_384;
  */
 export class Stage {
   readonly #pid: number;
+  readonly #hostPid: boolean;
   readonly #spec: number;
   readonly #status: Promise<string>;
   readonly #ended: Promise<ExitStatus>;
@@ -64,18 +65,32 @@ export class Stage {
   /**
    * Starts a stage process.
    *
-   * @param options `hostPid`: true for one of the machine's processes, false for PID 1 of a new pid namespace
+   * @param options `hostPid`: true for one of the machine's processes, false for PID 1 of a new pid namespace; `command`: the
+   * word that says what kind of stage it is; `descriptors`: what it finds open besides
    * @throws {SyscallError} if it cannot be started
    */
-  constructor({ hostPid = false } = {}) {
+  constructor(
+    { hostPid = false, command = STAGE_COMMAND, descriptors = [] }: {
+      readonly hostPid?: boolean;
+      readonly command?: string;
+      readonly descriptors?: readonly number[];
+    } = {},
+  ) {
+    this.#hostPid = hostPid;
     const pipes: Pipe[] = [];
     try {
       for (let i = 0; i < 4; i++) pipes.push(pipe());
       const [spec, stdout, stderr, status] = pipes as [Pipe, Pipe, Pipe, Pipe];
       const start = hostPid ? spawn : spawnInNewPidNamespace;
       this.#pid = start({
-        ...selfCommand([STAGE_COMMAND]),
-        descriptors: [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd],
+        ...selfCommand([command]),
+        descriptors: [
+          spec.readEnd,
+          stdout.writeEnd,
+          stderr.writeEnd,
+          status.writeEnd,
+          ...descriptors,
+        ],
       });
       for (const end of [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd]) {
         close(end);
@@ -101,14 +116,14 @@ export class Stage {
   }
 
   /**
-   * Turns the stage into a container.
+   * Turns the stage into a container, or a job.
    *
    * @param onLine called with each line that the container, or the stage itself, puts out
    * @returns once the container's program runs
    * @throws {Error} if it does not come to that; the stage is gone then
    */
   async launch(
-    spec: LaunchSpec,
+    spec: LaunchSpec | JobSpec,
     onLine: (line: string, stream: OutputStream) => void,
   ): Promise<RunningContainer> {
     this.#use();
@@ -123,7 +138,7 @@ export class Stage {
       ]);
       if (status === STAGE_READY) {
         // Without an init nobody passes signals on.
-        if (spec.init !== null) await this.#untilSignalsPass(spec);
+        if (spec.init !== null) await this.#untilSignalsPass();
         return {
           pid: this.#pid,
           ended: this.#ended,
@@ -157,9 +172,9 @@ export class Stage {
     return status;
   }
 
-  async #untilSignalsPass({ hostPid }: LaunchSpec): Promise<void> {
+  async #untilSignalsPass(): Promise<void> {
     try {
-      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid })) {
+      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid: this.#hostPid })) {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } catch (error) {

@@ -46,7 +46,7 @@ function withoutSecretParts(text: string): string {
     // user:password@host without a scheme
     .replace(/(^|[\s,;])[^\s,;:/@]+:[^\s,;/@]+@/g, `$1${NOT_SHOWN}@`)
     .replace(
-      /([\w.-]+)(["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,"']+)/g,
+      /([\w.-]+)(["']?\s*=\s*|["']\s*:\s*|:\s+)("[^"]*"|'[^']*'|[^\s&;,"']+)/g,
       (all, name, equals) => isSecretName(name) ? `${name}${equals}${NOT_SHOWN}` : all,
     );
 }

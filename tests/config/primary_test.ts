@@ -58,6 +58,9 @@ const flag = (key: string): Cases => ({
 });
 
 const insidePath = 'an absolute path below "/", without ".", ".." and empty components';
+const mountPath = `${insidePath}, and not in "/proc"`;
+const tmpfsPath = `${insidePath}, and not "/dev" or in "/proc" or "/sys"`;
+const filePath = `${insidePath}, and not in "/proc", "/sys" or "/dev"`;
 const credentials = (key: string): Cases => ({
   good: [
     {},
@@ -211,17 +214,19 @@ const container: Readonly<Record<string, Cases>> = {
         "/a/..",
         "/.",
         "/a/./b",
+        "/proc",
+        "/proc/sys/kernel",
       ].map((
         path,
       ): [unknown, string] => [
         { [path]: "/srv" },
         `container.mounts${
           /^\w+$/.test(path) ? `.${path}` : `["${path}"]`
-        }: expected ${insidePath}, found "${path}"`,
+        }: expected ${mountPath}, found "${path}"`,
       ]),
       [
         { "/a\0": "/b" },
-        `container.mounts["/a\\u0000"]: expected ${insidePath} without NUL characters, found "/a\\u0000"`,
+        `container.mounts["/a\\u0000"]: expected ${mountPath} without NUL characters, found "/a\\u0000"`,
       ],
       [
         { "/a": "srv", "/b": 3, "/c": "/srv\0", "/d": "" },
@@ -331,14 +336,23 @@ const container: Readonly<Record<string, Cases>> = {
     ],
   },
   tmpfs: {
-    good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }]],
+    good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }], [
+      "/dev/shm",
+      "/process",
+      "/system",
+      "/device",
+    ]],
     bad: [
       [
         ["run", { size: 0 }],
-        `container.tmpfs[0]: expected ${insidePath}, found "run"`,
-        `container.tmpfs[1]: missing key "path", expected ${insidePath}`,
+        `container.tmpfs[0]: expected ${tmpfsPath}, found "run"`,
+        `container.tmpfs[1]: missing key "path", expected ${tmpfsPath}`,
         "container.tmpfs[1].size: expected a whole number from 1 to 9007199254740991, found 0",
       ],
+      ...["/proc", "/sys/fs", "/dev"].map((path): [unknown, string] => [
+        [path],
+        `container.tmpfs[0]: expected ${tmpfsPath}, found "${path}"`,
+      ]),
     ],
   },
   files: {
@@ -346,10 +360,14 @@ const container: Readonly<Record<string, Cases>> = {
     bad: [
       [
         { "etc": "", "/x": { mode: "0800" } },
-        `container.files.etc: expected ${insidePath}, found "etc"`,
+        `container.files.etc: expected ${filePath}, found "etc"`,
         'container.files["/x"]: missing key "contents", expected the contents of the file',
         'container.files["/x"].mode: expected permissions in octal such as "0644", found a string',
       ],
+      ...["/proc/x", "/sys", "/dev/shm/x"].map((path): [unknown, string] => [
+        { [path]: "" },
+        `container.files["${path}"]: expected ${filePath}, found "${path}"`,
+      ]),
     ],
   },
   limits: {
@@ -378,6 +396,19 @@ const container: Readonly<Record<string, Cases>> = {
         'container.cron[1]: missing key "schedule", expected a schedule of five fields',
         'container.cron[1]: missing key "command", expected a string or a list of strings',
       ],
+      [
+        [{ schedule: "@reboot", command: "a" }],
+        'container.cron[0].schedule: expected a schedule of five fields, found "@reboot"',
+      ],
+      ...[
+        ["60 * * * *", "Invalid value for minute: 60"],
+        ["* * * * mo", "configuration entry 5 (mo) contains illegal characters."],
+        ["*/0 * * * *", "Syntax error, illegal stepping: 0"],
+        ["0 0 31 2 *", "it never comes"],
+      ].map(([schedule, why]): [unknown, string] => [
+        [{ schedule, command: "a" }],
+        `container.cron[0].schedule: expected a schedule, found "${schedule}": ${why}`,
+      ]),
     ],
   },
 };

@@ -57,6 +57,7 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
     true,
   ],
   ["only the stop delay differs", "", '"stopDelay": 1', true],
+  ["only the jobs differ", "", '"cron": [{"schedule": "@daily", "command": "a"}]', true],
   ["only the final signal differs", "", '"finalSignal": "INT"', true],
   [
     "only the order of end and start differs",

@@ -52,6 +52,7 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     finalSignal: "TERM",
     stopBeforeStart: false,
     stopDelay: 0,
+    cron: [],
     disabled: false,
   });
 });
@@ -64,6 +65,10 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
     "finalSignal": "USR1",
     "limits": {"filedescriptors": 6, "memory": "2G", "cpu": 1.5, "pids": 7},
+    "cron": [
+      {"schedule": "@daily", "command": ["a", "b"]},
+      {"schedule": "* * * * *", "command": "a b", "lock": "l"}
+    ],
     "tmpfs": ["/run", {"path": "/a"}, {"path": "/b", "size": "3M"}, {"path": "/c", "size": 5}],
     "files": {"/d": "text", "/e": {"contents": "", "uid": 1, "gid": 2, "mode": "4750"}}`);
   assert.deepEqual(settings, {
@@ -100,6 +105,10 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     finalSignal: "USR1",
     stopBeforeStart: false,
     stopDelay: 4,
+    cron: [
+      { schedule: "@daily", command: ["a", "b"] },
+      { schedule: "* * * * *", command: ["/bin/sh", "-c", "a b"], lock: "l" },
+    ],
     disabled: true,
   });
 });

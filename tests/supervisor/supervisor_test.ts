@@ -585,6 +585,7 @@ Deno.test("status says what runs, since when, from which digest", async () => {
         state: "running",
       }],
       failures: 0,
+      jobs: [],
       lastError: undefined,
     }],
   });

@@ -2,11 +2,14 @@
  * Containers as a configuration wants them, launched as the supervisor launches them, from a tree in place of a pulled image: for
  * tests of what a configuration means inside. Needs root.
  */
-import type { ExitStatus } from "../../ffi/process.ts";
+import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import type { RunningInstance } from "../../src/container/container_driver.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
 import { CgroupTree } from "../../src/container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../../src/container/instance_launcher.ts";
+import type { OutputStream } from "../../src/container/launcher.ts";
+import type { Release } from "../../src/container/lifecycle.ts";
 import { StagePool } from "../../src/container/stage_pool.ts";
 import { type ChainId, parseChainId } from "../../src/image/chain_id.ts";
 import type { ImageConfig } from "../../src/image/image_config.ts";
@@ -36,8 +39,12 @@ export interface Launch {
   readonly layer?: (root: string) => void;
   /** What the image says besides. */
   readonly image?: Partial<ImageConfig>;
-  /** Called once it runs, with its pid and its output so far. */
-  readonly whileRunning?: (pid: number, lines: readonly string[]) => void | Promise<void>;
+  /** Called once it runs, with its pid, its output so far, and itself. */
+  readonly whileRunning?: (
+    pid: number,
+    lines: readonly string[],
+    instance: RunningInstance,
+  ) => void | Promise<void>;
 }
 
 /** What a container put out and how it ended. */
@@ -60,7 +67,7 @@ export class ConfiguredContainers implements Disposable {
   /** @param trees those that will be needed */
   static async create(...trees: TreeName[]): Promise<ConfiguredContainers> {
     const containers = new ConfiguredContainers();
-    for (const tree of trees) await makers[tree](`${containers.directory}/layers/${tree}`);
+    for (const tree of trees) await makers[tree](containers.treeDirectory(tree));
     return containers;
   }
 
@@ -71,6 +78,11 @@ export class ConfiguredContainers implements Disposable {
   /** A directory of the machine for the test's own files. */
   get directory(): string {
     return this.#directory.path;
+  }
+
+  /** The directory of a tree, as containers find it. */
+  treeDirectory(tree: TreeName): string {
+    return `${this.directory}/layers/${tree}`;
   }
 
   /** The names of what is left of instances. */
@@ -85,7 +97,30 @@ export class ConfiguredContainers implements Disposable {
    * @throws {Error} if the configuration is wrong, or it does not start
    */
   async run(command: string | readonly string[], launch: Launch = {}): Promise<LaunchOutput> {
-    const { settings = {}, tree = "busybox", layer, image, whileRunning } = launch;
+    const output = { stdout: [] as string[], stderr: [] as string[] };
+    const instance = await this.launch(
+      this.release(command, launch),
+      (line, stream) => void output[stream].push(line),
+    );
+    try {
+      await launch.whileRunning?.(instance.pid, output.stdout, instance);
+    } catch (error) {
+      // Nothing of a test that fails stays.
+      kill(instance.pid, Signal.KILL);
+      await instance.ended;
+      throw error;
+    }
+    return { ...output, status: await instance.ended };
+  }
+
+  /**
+   * What a container is launched from.
+   *
+   * @param command as for {@linkcode run}
+   * @throws {Error} if the configuration is wrong
+   */
+  release(command: string | readonly string[], launch: Launch = {}): Release {
+    const { settings = {}, tree = "busybox", layer, image } = launch;
     const text = JSON.stringify({ container: { manifest: "test", command, ...settings } });
     const [container] = parsePrimary(text, "test.json").containers;
     const layers = [this.#layer(tree)];
@@ -96,26 +131,27 @@ export class ConfiguredContainers implements Disposable {
       layers.push(this.#layer(name));
     }
     const config = { env: [], entrypoint: [], cmd: [], workingDir: "", user: "", ...image };
-    const output = { stdout: [] as string[], stderr: [] as string[] };
-    const instance = await launchInstance(
-      {
-        settings: container!,
-        image: { reference: container!.image, digest: fakeDigest("a"), layers, config },
-      },
-      {
-        layersDirectory: `${this.directory}/layers`,
-        layerName: (chainId) => this.#layers.get(chainId)!,
-        instancesDirectory: `${this.directory}/instances`,
-        init: findInitProgram(),
-        environment: {},
-        stages: this.#stages,
-        cgroups: CgroupTree.none("this is a test"),
-        mountSource: "frontloader-test",
-      },
-      (line, stream) => void output[stream].push(line),
-    );
-    await whileRunning?.(instance.pid, output.stdout);
-    return { ...output, status: await instance.ended };
+    return {
+      settings: container!,
+      image: { reference: container!.image, digest: fakeDigest("a"), layers, config },
+    };
+  }
+
+  /** Launches a container. */
+  launch(
+    release: Release,
+    onLine: (line: string, stream: OutputStream) => void,
+  ): Promise<RunningInstance> {
+    return launchInstance(release, {
+      layersDirectory: `${this.directory}/layers`,
+      layerName: (chainId) => this.#layers.get(chainId)!,
+      instancesDirectory: `${this.directory}/instances`,
+      init: findInitProgram(),
+      environment: {},
+      stages: this.#stages,
+      cgroups: CgroupTree.none("this is a test"),
+      mountSource: "frontloader-test",
+    }, onLine);
   }
 
   /**

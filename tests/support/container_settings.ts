@@ -23,6 +23,7 @@ export function containerSettings(changes: Partial<ContainerSettings> = {}): Con
     finalSignal: "TERM",
     stopBeforeStart: false,
     stopDelay: 0,
+    cron: [],
     disabled: false,
     ...changes,
   } as ContainerSettings;

@@ -4,6 +4,7 @@ import { describeExit } from "../../src/container/children.ts";
 import type { InstanceCgroup } from "../../src/container/cgroup/instance_cgroup.ts";
 import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
 import type { FinalSignal } from "../../src/container/final_signal.ts";
+import type { RunningJob } from "../../src/container/job_launcher.ts";
 import type { OutputStream } from "../../src/container/launcher.ts";
 import type { Release } from "../../src/container/lifecycle.ts";
 import { parseChainId } from "../../src/image/chain_id.ts";
@@ -56,8 +57,6 @@ export class FakeCgroup implements InstanceCgroup {
   end: string | undefined;
   #listener: (text: string) => void = () => {};
 
-  join = (): Promise<void> => Promise.resolve();
-
   onKill(listener: (text: string) => void): void {
     this.#listener = listener;
   }
@@ -72,6 +71,49 @@ export class FakeCgroup implements InstanceCgroup {
   }
 }
 
+/** A job, started and ended by the test. */
+export class FakeJob implements RunningJob {
+  readonly pid: number;
+  readonly command: readonly string[];
+  readonly onLine: (line: string, stream: OutputStream) => void;
+  /** How often it got TERM. */
+  terms = 0;
+  readonly #answer = Promise.withResolvers<RunningJob>();
+  readonly #ended = Promise.withResolvers<ExitStatus>();
+
+  constructor(pid: number, { command, onLine }: Pick<FakeJob, "command" | "onLine">) {
+    this.pid = pid;
+    this.command = command;
+    this.onLine = onLine;
+  }
+
+  get answer(): Promise<RunningJob> {
+    return this.#answer.promise;
+  }
+
+  get ended(): Promise<ExitStatus> {
+    return this.#ended.promise;
+  }
+
+  terminate(): void {
+    this.terms++;
+  }
+
+  start(): void {
+    this.#answer.resolve(this);
+  }
+
+  fail(error: unknown): void {
+    this.#answer.reject(error);
+  }
+
+  /** Ends it, whether it was started yet or not. */
+  end(code = 0): void {
+    this.start();
+    this.#ended.resolve({ kind: "exited", code });
+  }
+}
+
 /** An instance that runs until the test ends it. */
 export class FakeInstance implements RunningInstance {
   readonly pid: number;
@@ -79,6 +121,9 @@ export class FakeInstance implements RunningInstance {
   /** How often it was asked to end, and how it was asked last. */
   terms = 0;
   finalSignal: FinalSignal | undefined;
+  timeZone: string | undefined;
+  /** The jobs that were started in it. */
+  readonly jobs: FakeJob[] = [];
   /** How often it was killed. */
   kills = 0;
   readonly #ended = Promise.withResolvers<ExitStatus>();
@@ -98,6 +143,12 @@ export class FakeInstance implements RunningInstance {
 
   kill(): void {
     this.kills++;
+  }
+
+  startJob(command: readonly string[], onLine: FakeJob["onLine"]): Promise<RunningJob> {
+    const job = new FakeJob(1000 * this.pid + this.jobs.length, { command, onLine });
+    this.jobs.push(job);
+    return job.answer;
   }
 
   /** Ends it. */

@@ -11,8 +11,6 @@ import {
 
 /** The cgroup of one instance. */
 export interface InstanceCgroup {
-  /** Moves a process into it; what it starts from then on is in it, too. Memory that it has already stays where it was counted. */
-  join(pid: number): Promise<void>;
   /** Calls `listener`, with a text for people, whenever some of its processes were killed for want of memory. */
   onKill(listener: (text: string) => void): void;
   /** How the instance ended, for a person. */
@@ -45,10 +43,6 @@ export class CgroupDirectory implements InstanceCgroup {
       if (optional && !this.#files.exists(path)) continue;
       await write(this.#files, path, value);
     }
-  }
-
-  join(pid: number): Promise<void> {
-    return write(this.#files, `${this.path}/cgroup.procs`, `${pid}`);
   }
 
   onKill(listener: (text: string) => void): void {

@@ -58,25 +58,6 @@ export function mountKernelFileSystems(root: RootDirectory): void {
 }
 
 /**
- * Mounts the container's own cgroup, as the root of its cgroup namespace, for reading: language runtimes look there for how
- * much memory and how many CPUs they may use.
- *
- * @throws {SyscallError}
- */
-export function mountCgroup(root: RootDirectory): void {
-  const path = "/sys/fs/cgroup";
-  withPath(root, path, (target) => {
-    mount({
-      source: "cgroup",
-      target,
-      fstype: "cgroup2",
-      flags: NOSUID | NODEV | NOEXEC | RDONLY,
-      describe: path,
-    });
-  });
-}
-
-/**
  * Hides and write-protects parts of `/proc` and `/sys`. Comes last: it must cover what was mounted before.
  *
  * @param nullDevice path of what hides files: the container's own `/dev/null`, since root in there may change its mode
@@ -96,7 +77,7 @@ export function maskKernelFileSystems(root: RootDirectory, nullDevice: string): 
       });
     });
   }
-  for (const path of MASKED_PATHS) {
+  for (const path of [...MASKED_PATHS, ...thermalPaths(root)]) {
     withPath(root, path, (target) => {
       if (Deno.statSync(target).isDirectory) {
         const flags = RDONLY | NOSUID | NODEV | NOEXEC;
@@ -113,6 +94,18 @@ export function maskKernelFileSystems(root: RootDirectory, nullDevice: string): 
       }
     });
   }
+}
+
+/** How hot each CPU is tells what others compute on it; docker hides it, too (moby, oci/defaults.go). */
+function thermalPaths(root: RootDirectory): string[] {
+  const found: string[] = [];
+  const directory = "/sys/devices/system/cpu";
+  withPath(root, directory, (target) => {
+    for (const { name } of Deno.readDirSync(target)) {
+      if (/^cpu\d+$/.test(name)) found.push(`${directory}/${name}/thermal_throttle`);
+    }
+  });
+  return found;
 }
 
 /** Calls `use` with a path to what `path` leads to inside; not at all where this kernel has no such file. */

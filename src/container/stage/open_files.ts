@@ -18,11 +18,10 @@ const DEFAULT = { soft: 1024, hard: 524_288 };
  */
 export function limitOpenFiles(limit: number | undefined): void {
   if (limit !== undefined) return setTo(limit);
-  const hard = Math.min(DEFAULT.hard, kernelMaximum());
   try {
-    setDescriptorLimit({ soft: Math.min(DEFAULT.soft, hard), hard });
+    setDescriptorLimit(DEFAULT);
   } catch (error) {
-    // Nobody asked for it: where it may not be raised it stays as it is.
+    // Nobody asked for it: where the hard limit may not be raised it stays as it is.
     if (!isSyscallError(error, "EPERM")) throw error;
     const own = descriptorLimit();
     setDescriptorLimit({ soft: Math.min(DEFAULT.soft, own.hard), hard: own.hard });
@@ -30,23 +29,13 @@ export function limitOpenFiles(limit: number | undefined): void {
 }
 
 function setTo(limit: number): void {
-  const maximum = kernelMaximum();
-  if (limit > maximum) {
-    throw new Error(
-      `Cannot set "limits.filedescriptors" to ${limit}: this machine's kernel allows ${maximum} at most (fs.nr_open)`,
-    );
-  }
   try {
     setDescriptorLimit({ soft: limit, hard: limit });
-  } catch (error) {
-    throw new Error(
-      `Cannot set "limits.filedescriptors" to ${limit}: Frontloader's own limit is ${descriptorLimit().hard}, and it may not raise it`,
-      { cause: error },
-    );
+  } catch (cause) {
+    const maximum = Number(Deno.readTextFileSync("/proc/sys/fs/nr_open"));
+    const reason = limit > maximum
+      ? `this machine's kernel allows ${maximum} at most (fs.nr_open)`
+      : `Frontloader's own limit is ${descriptorLimit().hard}, and it may not raise it`;
+    throw new Error(`Cannot set "limits.filedescriptors" to ${limit}: ${reason}`, { cause });
   }
-}
-
-/** What no limit can be above. */
-function kernelMaximum(): number {
-  return Number(Deno.readTextFileSync("/proc/sys/fs/nr_open"));
 }
