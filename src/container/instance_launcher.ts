@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Signal } from "../../ffi/process.ts";
 import type { ChainId } from "../image/chain_id.ts";
-import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import { mountInstanceRoot, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { CgroupTree } from "./cgroup/cgroup_tree.ts";
 import type { CgroupDirectory } from "./cgroup/instance_cgroup.ts";
@@ -23,7 +23,7 @@ export interface InstancePlace {
   readonly layersDirectory: string;
   /** Name of a layer's directory in it. */
   layerName(chainId: ChainId): string;
-  /** Directory for what belongs to one instance alone; in the same file system as the layers. */
+  /** Directory for one of each instance: empty, it says that there is an instance of this name. */
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
@@ -54,7 +54,7 @@ export async function launchInstance(
   const directory = `${place.instancesDirectory}/${suffix}`;
   const rootFs = ROOT_FS_PREFIX + suffix;
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => Deno.remove(directory, { recursive: true }));
+  undo.defer(() => Deno.remove(directory));
   undo.defer(() => unmountRootFs(rootFs));
   // Before the rest, since it takes longest: its runtime may have to start first.
   const { id, hostPid, limits, logEnvironment } = release.settings;
@@ -62,11 +62,10 @@ export async function launchInstance(
   const cgroup = await place.cgroups.make(`${id}.${suffix}`, limits);
   if (cgroup !== undefined) undo.defer(() => place.cgroups.remove(cgroup));
   Deno.mkdirSync(rootFs, { mode: 0o700 });
-  mountOverlay({
+  mountInstanceRoot(directory, {
     layersDirectory: place.layersDirectory,
     layers: release.image.layers.map((chainId) => place.layerName(chainId)),
     target: rootFs,
-    writable: directory,
     source: place.mountSource,
   });
   const { init, environment } = place;
@@ -86,7 +85,7 @@ export async function launchInstance(
     pid: container.pid,
     ended: container.ended.finally(() => {
       if (cgroup !== undefined) place.cgroups.remove(cgroup);
-      return Deno.remove(directory, { recursive: true });
+      return Deno.remove(directory);
     }),
     ...cgroup && { cgroup },
     terminate: (signal) => container.signal(Signal[signal]),
