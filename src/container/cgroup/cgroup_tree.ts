@@ -220,7 +220,7 @@ async function prepare(
     throw new Error(`"${base}/cgroup.controllers" has none of ${CONTROLLERS.join(", ")}`);
   }
   // Only the machine's root has no type, whatever a namespace shows as its root.
-  if (place === base && files.exists(`${base}/cgroup.type`)) await moveToLeaf(files, base, pid);
+  if (files.exists(`${base}/cgroup.type`)) await moveToLeaf(files, base, pid);
   const directory = `${base}/${name}`;
   files.make(directory);
   for (const controller of wanted) {
