@@ -10,6 +10,7 @@ import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import { type OutputStream, Stage } from "./launcher.ts";
 import { showVariable } from "./show_variable.ts";
+import { noteInstance } from "./leftovers.ts";
 import type { Release } from "./lifecycle.ts";
 import type { StagePool } from "./stage_pool.ts";
 
@@ -70,6 +71,7 @@ export async function launchInstance(
   const container = await stage.launch(spec, onLine);
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
+  note(directory, { id: release.settings.id, pid: container.pid, hostPid });
   try {
     unmountRootFs(rootFs);
   } catch (error) {
@@ -85,6 +87,16 @@ export async function launchInstance(
     timeZone: spec.env["TZ"],
     kill: () => hostPid ? container.whileItLives(killFamily) : container.signal(Signal.KILL),
   };
+}
+
+function note(directory: string, instance: Parameters<typeof noteInstance>[1]): void {
+  try {
+    noteInstance(directory, instance);
+  } catch (error) {
+    logger.error("The next Frontloader would not wait for this instance to end: {reason}", {
+      reason: errorChain(error).join(": "),
+    });
+  }
 }
 
 function logVariables(id: string, env: LaunchSpec["env"]): void {
