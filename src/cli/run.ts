@@ -77,6 +77,7 @@ export async function run(args: readonly string[]): Promise<number> {
         stages.prepare();
         return images.pull(settings, signal);
       },
+      leftovers: (id) => directory.leftovers.filter((leftover) => leftover.id === id),
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
       launch: (release, onLine) =>
         launchInstance(release, {
