@@ -87,7 +87,8 @@ export async function launchInstance(
     pid: container.pid,
     ended: container.ended.finally(() => {
       if (cgroup !== undefined) place.cgroups.remove(cgroup);
-      return Deno.remove(directory);
+      // With the note in it, and nothing else: what the container has written is not here (`mountInstanceRoot`).
+      return Deno.remove(directory, { recursive: true });
     }),
     ...cgroup && { cgroup },
     terminate: (signal) => container.signal(Signal[signal]),
