@@ -120,9 +120,7 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
         ? enter(state, { tag: "mounted", settings: phase.next })
         : unchanged(state);
     case "remountFailed":
-      return phase.tag === "remounting"
-        ? enter(state, { tag: "stale", settings: phase.settings }, [{ type: "needsRestart" }])
-        : unchanged(state);
+      return phase.tag === "remounting" ? remountFailed(state, phase.settings) : unchanged(state);
     case "unmounted":
       return phase.tag === "unmounting" ? enter(state, { tag: "absent" }) : unchanged(state);
     case "unmountFailed": {
@@ -164,13 +162,16 @@ function unchanged(state: VolumeState): VolumeTransition {
 }
 
 /** Enters a phase, and goes on from there to where what is wanted leads. */
-function enter(
-  state: VolumeState,
-  phase: VolumePhase,
-  before: readonly VolumeEffect[] = [],
-): VolumeTransition {
-  const { state: next, effects } = settle({ ...state, phase }, state.wanted);
-  return { state: next, effects: [...before, ...effects] };
+function enter(state: VolumeState, phase: VolumePhase): VolumeTransition {
+  return settle({ ...state, phase }, state.wanted);
+}
+
+/** What cannot be changed while it is mounted comes with the next mount. */
+function remountFailed(state: VolumeState, settings: VolumeSettings): VolumeTransition {
+  const { state: next, effects } = enter(state, { tag: "stale", settings });
+  return next.phase.tag === "stale"
+    ? { state: next, effects: [{ type: "needsRestart" }, ...effects] }
+    : { state: next, effects };
 }
 
 /**
