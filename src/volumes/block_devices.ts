@@ -23,7 +23,7 @@ export const blockDevices: DeviceView = {
         name === undefined || blocks === "0" ? [] : [`/dev/${name}`]
       );
   },
-  readStart: readStart,
+  readStart,
   nvmeControllers() {
     return namesIn("/sys/class/nvme").filter((name) => /^nvme\d+$/.test(name)).sort(byNumber)
       .flatMap((name): NvmeController[] => {

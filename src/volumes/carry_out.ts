@@ -4,7 +4,8 @@ import type { VolumeSettings } from "../config/settings.ts";
 import { growXfs } from "./grow_xfs.ts";
 import { mountNfs } from "./nfs.ts";
 import type { MountedVolume, VolumeTask, VolumeTaskResults, VolumeUsage } from "./task.ts";
-import { mountXfs, remount } from "./mount_xfs.ts";
+import { mountXfs } from "./mount_xfs.ts";
+import { remount } from "./remount.ts";
 
 /** So long a server has to let its export be mounted. */
 const NFS_PATIENCE_MS = 120_000;

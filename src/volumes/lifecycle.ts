@@ -10,8 +10,13 @@ import { parseMountOptions } from "./mount_options.ts";
 export type VolumePhase =
   /** Nothing is mounted, and nothing is under way: it is not wanted, or {@linkcode VolumeState.blocked}. */
   | { readonly tag: "absent" }
-  /** It is being mounted. */
-  | { readonly tag: "mounting"; readonly settings: VolumeSettings; readonly failures: number }
+  /** It is being mounted. `stirred`: devices have changed since that began. */
+  | {
+    readonly tag: "mounting";
+    readonly settings: VolumeSettings;
+    readonly failures: number;
+    readonly stirred: boolean;
+  }
   /** It could not be mounted; the back-off runs. `cause` says whether its device was there. */
   | { readonly tag: "waiting"; readonly failures: number; readonly cause: MountFailure }
   /** It is mounted, by these settings. */
@@ -110,6 +115,10 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
       // It was called off, or would be tried with other settings: what failed is of no interest.
       if (!isDeepStrictEqual(phase.settings, state.wanted)) return enter(state, { tag: "absent" });
       const failures = phase.failures + 1;
+      // The device may have appeared right after it was looked for.
+      if (event.cause === "noDevice" && phase.stirred) {
+        return mount(state, phase.settings, failures);
+      }
       return {
         state: { ...state, phase: { tag: "waiting", failures, cause: event.cause } },
         effects: [{ type: "retryLater", failures }],
@@ -134,6 +143,9 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
     case "retryDue":
       return retry(state);
     case "devicesChanged": {
+      if (phase.tag === "mounting") {
+        return unchanged({ ...state, phase: { ...phase, stirred: true } });
+      }
       if (phase.tag !== "waiting" || phase.cause !== "noDevice") return unchanged(state);
       const { state: next, effects } = retry(state);
       return { state: next, effects: [{ type: "cancelRetry" }, ...effects] };
@@ -240,7 +252,7 @@ function settle(state: VolumeState, wantedBefore: VolumeSettings | undefined): V
 
 function mount(state: VolumeState, settings: VolumeSettings, failures: number): VolumeTransition {
   return {
-    state: { ...state, phase: { tag: "mounting", settings, failures } },
+    state: { ...state, phase: { tag: "mounting", settings, failures, stirred: false } },
     effects: [{ type: "mount", settings }],
   };
 }

@@ -77,6 +77,10 @@ const table: [story: string, phase: string, effects: string][] = [
   ["configure free noDevice devices", "mounting", "cancelRetry, mount"],
   ["configure free mountFails devices", "waiting", ""],
   ["configure free noDevice devices noDevice", "waiting", "retryLater 2"],
+  ["configure free devices", "mounting", ""],
+  ["configure free devices noDevice", "mounting", "mount"],
+  ["configure free devices noDevice noDevice", "waiting", "retryLater 2"],
+  ["configure free devices mountFails", "waiting", "retryLater 1"],
   // While it waits
   ["configure free mountFails configure", "waiting", ""],
   ["configure free mountFails readOnly", "mounting", "cancelRetry, mount ro"],
