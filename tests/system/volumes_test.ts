@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { VolumeStatus } from "../../src/volumes/volume_driver.ts";
+import { NoDeviceError } from "../../src/volumes/no_device_error.ts";
 import { runVolumeTask } from "../../src/volumes/volume_process.ts";
 import { commandText, runCommand } from "../support/command.ts";
 import { eventually, type RunningFrontloader } from "../support/frontloader.ts";
@@ -285,6 +286,23 @@ Deno.test("what somebody else has mounted on a volume's path is neither hidden n
   await frontloader.waitForLine(/"frontloader-test" \(tmpfs\) is mounted there; it is tried again/);
   await frontloader.stop();
   assert.equal(mountsWith(` ${other.path} `).length, 1);
+});
+
+Deno.test("a label finds its device among all of the machine, and is not guessed where two have it", async () => {
+  await using first = await LoopDevice.attach(320);
+  await using second = await LoopDevice.attach(320);
+  using directory = new TemporaryDirectory();
+  const label = `t-${crypto.randomUUID().slice(0, 8)}`;
+  const path = `${directory.path}/volume`;
+  const volume = volumeSettings({ path, device: `LABEL=${label}` });
+  await assert.rejects(runVolumeTask({ task: "mount", volume }), NoDeviceError);
+  await runCommand(["mkfs.xfs", "-q", "-L", label, second.path]);
+  const { source, disk } = await runVolumeTask({ task: "mount", volume });
+  assert.deepEqual([source, `/dev/${disk}`], [second.path, second.path]);
+  await runVolumeTask({ task: "unmount", path, lazily: false });
+  await runCommand(["mkfs.xfs", "-q", "-L", label, first.path]);
+  await assert.rejects(runVolumeTask({ task: "mount", volume }), /Cannot tell which device is/);
+  assert.equal(mountedOptions(path), undefined);
 });
 
 Deno.test("a volume that cannot be mounted says why, in the kernel's words", async () => {

@@ -4,7 +4,7 @@ import { NoDeviceError } from "../../src/volumes/no_device_error.ts";
 import { VolumeManager } from "../../src/volumes/volume_manager.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 import { FakeTime } from "../support/fake_time.ts";
-import { FakeVolumes } from "../support/fake_volumes.ts";
+import { FakeVolumeServices } from "../support/fake_volume_services.ts";
 import { fixedRandom } from "../support/fixed_random.ts";
 import { volumeSettings } from "../support/volume_settings.ts";
 
@@ -14,7 +14,7 @@ const MINUTE = 60_000;
 class Bench implements Disposable {
   readonly time = new FakeTime();
   readonly log = new CapturedLog();
-  readonly services = new FakeVolumes();
+  readonly services = new FakeVolumeServices();
   readonly manager = new VolumeManager(this.services);
   readonly #random = fixedRandom(0.5);
 
@@ -302,6 +302,18 @@ Deno.test("growth that brings nothing, or fails, is not tried again before the d
   await bench.time.advance(10 * MINUTE);
   assert.deepEqual(bench.services.open, []);
   assert.equal(bench.log.lines("EIO").length, 1);
+});
+
+Deno.test("a volume that cannot grow when it is mounted is used as it is, and the error is said", async () => {
+  using bench = new Bench();
+  bench.services.disks.set("sdb", 100);
+  await bench.configure(on("/a", { device: "/dev/sdb" }));
+  const growthError = ["Cannot grow to 100 blocks", "EIO"];
+  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb", growthError });
+  assert.equal(bench.manager.missing(mounts("/a")), undefined);
+  assert.deepEqual(bench.log.lines("error"), [
+    "error   /a: Cannot grow it to the size of its device: Cannot grow to 100 blocks: EIO",
+  ]);
 });
 
 Deno.test("a volume is not unmounted while it grows", async () => {

@@ -12,7 +12,7 @@ export interface FakeTask {
 }
 
 /** Services that note what drivers ask of them and do nothing by themselves. */
-export class FakeVolumes implements VolumeManagerServices {
+export class FakeVolumeServices implements VolumeManagerServices {
   /** What was asked for and not answered yet. */
   readonly open: FakeTask[] = [];
   /** All that was asked for, in its order. */
