@@ -415,10 +415,26 @@ Deno.test("what is no block device is not written to", async () => {
   assert(Deno.readFileSync(file).every((byte) => byte === 0));
 });
 
+const BLKID = '"$(readlink -f "$(command -v blkid)")"';
+/** A blkid that cannot read the device, which has the exit status of one that finds nothing. */
+const BROKEN_BLKID = String.raw`#!/bin/sh
+[ "$1" = -V ] && echo "blkid from util-linux (libblkid)" && exit
+echo "error: Input/output error" >&2
+exit 2`;
+
 for (
-  const [name, script] of [
-    ["is missing", 'mount --bind /dev/null "$(readlink -f "$(command -v blkid)")"'],
-    ["is busybox's", 'mount --bind "$(command -v busybox)" "$(readlink -f "$(command -v blkid)")"'],
+  const [name, script, reason] of [
+    ["is missing", `mount --bind /dev/null ${BLKID}`, "run blkid"],
+    [
+      "is busybox's",
+      `mount --bind "$(command -v busybox)" ${BLKID}`,
+      'look for signatures on ".*": blkid is not that of util-linux',
+    ],
+    [
+      "fails",
+      `chmod +x blkid && mount --bind blkid ${BLKID}`,
+      'look for signatures on ".*": blkid: error: Input/output error',
+    ],
   ] as const
 ) {
   Deno.test(`where blkid ${name} nothing is formatted`, async () => {
@@ -429,8 +445,10 @@ for (
     const main = new URL("../../src/main.ts", import.meta.url).pathname;
     const child = `${script} && "$0" run --quiet --allow-all ${main} __mount || true`;
     const command = ["unshare", "--mount", "sh", "-c", child, Deno.execPath()];
-    const said = await commandText(command, { stdin: JSON.stringify(request) });
-    assert.match(said, /"failed":\["Cannot (?:run blkid|look for signatures)/);
+    Deno.writeTextFileSync(`${directory.path}/blkid`, BROKEN_BLKID);
+    const stdin = JSON.stringify(request);
+    const said = await commandText(command, { stdin, cwd: directory.path });
+    assert.match(JSON.parse(said).failed.join(": "), new RegExp(`^Cannot ${reason}`));
     assert.equal(await digestOf(device), before);
   });
 }
