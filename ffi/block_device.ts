@@ -1,6 +1,6 @@
 /** Block devices: opened for oneself alone, measured and read. */
 import { close } from "./descriptors.ts";
-import { SyscallError } from "./errno.ts";
+import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, cString, errno, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
@@ -87,8 +87,7 @@ export class BlockDevice implements Disposable {
         libc().pread(this.#fd, rest, BigInt(rest.length), BigInt(offset + done)),
       );
       if (count < 0) this.#fail(errno(), "pread", `read at ${offset + done} of`);
-      const EIO = 5;
-      if (count === 0) this.#fail(EIO, "pread", `read at ${offset + done}, its end, of`);
+      if (count === 0) this.#fail(Errno.EIO, "pread", `read at ${offset + done}, its end, of`);
       done += count;
     }
   }

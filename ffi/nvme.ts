@@ -1,6 +1,6 @@
 /** What an NVMe controller says of itself: the command Identify, by ioctl (linux/nvme_ioctl.h; NVM Express Base Specification). */
 import { close, openForReading } from "./descriptors.ts";
-import { SyscallError } from "./errno.ts";
+import { Errno, SyscallError } from "./errno.ts";
 import { addressOf, type Bytes, errno, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
@@ -45,7 +45,7 @@ export function identifyNvme(path: string): Bytes {
       syscall: "ioctl",
       action: `identify the NVMe controller "${path}"${result > 0 ? ` (status ${result})` : ""}`,
       path,
-      errno: result > 0 ? 5 : code,
+      errno: result > 0 ? Errno.EIO : code,
     });
   } finally {
     close(fd);

@@ -1,7 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { BlockDevice } from "../../ffi/block_device.ts";
+import { BlockDevice } from "../../ffi/block_device.ts";
 import { isSyscallError } from "../../ffi/errno.ts";
-import { BlockDevice as Device } from "../../ffi/block_device.ts";
 import { diskName } from "./block_devices.ts";
 import { diskFacts } from "./disk_facts.ts";
 import { placesToLook } from "./places_to_look.ts";
@@ -28,7 +27,7 @@ export async function reasonNotToFormat(path: string): Promise<string | undefine
   if (holders.length > 0) return `is a part of ${holders.join(", ")}`;
   let device: BlockDevice;
   try {
-    device = Device.open(path, { exclusive: true });
+    device = BlockDevice.open(path, { exclusive: true });
   } catch (error) {
     if (isSyscallError(error, "EBUSY")) return "is in use";
     throw error;

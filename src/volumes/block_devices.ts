@@ -31,8 +31,13 @@ export const blockDevices: DeviceView = {
         const namespace = namesIn(`/sys/class/nvme/${name}`).find((entry) =>
           /^nvme\d+n\d+$/.test(entry)
         );
-        const data = identifyNvme(`/dev/${name}`);
-        return namespace === undefined ? [] : [{ device: `/dev/${namespace}`, data }];
+        if (namespace === undefined) return [];
+        try {
+          return [{ device: `/dev/${namespace}`, data: identifyNvme(`/dev/${name}`) }];
+        } catch {
+          // One that is just being attached or detached must not hide the others.
+          return [];
+        }
       });
   },
 };

@@ -1,11 +1,11 @@
-import { statfsSync } from "node:fs";
 import { sync, umount, UmountFlag } from "../../ffi/mount.ts";
 import type { VolumeSettings } from "../config/settings.ts";
 import { growXfs } from "./grow_xfs.ts";
 import { mountNfs } from "./nfs.ts";
-import type { MountedVolume, VolumeTask, VolumeTaskResults, VolumeUsage } from "./task.ts";
+import type { MountedVolume, VolumeTask, VolumeTaskResults } from "./task.ts";
 import { mountXfs } from "./mount_xfs.ts";
 import { remount } from "./remount.ts";
+import { usageOf } from "./usage.ts";
 
 /** So long a server has to let its export be mounted. */
 const NFS_PATIENCE_MS = 120_000;
@@ -45,10 +45,4 @@ async function mountVolume(
   if (volume.fstype === "xfs") return await mountXfs(volume, note);
   await mountNfs(volume, AbortSignal.timeout(NFS_PATIENCE_MS));
   return { source: volume.device };
-}
-
-/** How large a file system is, and how much of it is used. */
-export function usageOf(path: string): VolumeUsage {
-  const { bsize, blocks, bfree } = statfsSync(path);
-  return { size: bsize * blocks, used: bsize * (blocks - bfree) };
 }

@@ -1,7 +1,7 @@
 import { DeviceEvents } from "../../ffi/device_events.ts";
 import { diskSize } from "./block_devices.ts";
-import { usageOf } from "./carry_out.ts";
 import type { VolumeManagerServices } from "./volume_manager.ts";
+import { usageOf } from "./usage.ts";
 import { runVolumeTask } from "./volume_process.ts";
 
 /** So long a server has to be measured. */

@@ -138,6 +138,13 @@ export class VolumeDriver {
     return isVolumePresent(this.#state);
   }
 
+  /** True if it is a server's, or what is mounted there still is. */
+  get isRemote(): boolean {
+    const { phase } = this.#state;
+    const settings = "settings" in phase ? phase.settings : this.#settings;
+    return settings?.fstype === "nfs4";
+  }
+
   /** True if it is to be mounted. */
   get isWanted(): boolean {
     return this.#state.wanted !== undefined;

@@ -215,9 +215,10 @@ export class VolumeManager {
     return undefined;
   }
 
+  /** True if a server must answer for a path to be reached. */
   #isRemote(path: string): boolean {
-    return this.#settings.some((volume) =>
-      volume.fstype === "nfs4" && (volume.path === path || isBelow(path, volume.path))
+    return [...this.#drivers.values()].some((driver) =>
+      driver.isRemote && (driver.path === path || isBelow(path, driver.path))
     );
   }
 }

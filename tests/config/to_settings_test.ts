@@ -16,6 +16,25 @@ Deno.test("an empty configuration is valid, and runs nothing", () => {
   });
 });
 
+Deno.test("volumes are what their keys say; what a server exports is not formatted", () => {
+  const text = `{"volumes": [
+    {"path": "/a", "device": "sdf", "fstype": "xfs"},
+    {"path": "/b", "device": "LABEL=b", "fstype": "xfs", "options": "ro", "uid": 1, "gid": 2, "format": "ifBlank"},
+  ]}`;
+  assert.deepEqual(parsePrimary(text, "f").volumes, [
+    { path: "/a", device: "sdf", fstype: "xfs", options: "", format: "never" },
+    {
+      path: "/b",
+      device: "LABEL=b",
+      fstype: "xfs",
+      options: "ro",
+      uid: 1,
+      gid: 2,
+      format: "ifBlank",
+    },
+  ]);
+});
+
 Deno.test("a container has defaults for everything but its manifest", () => {
   assert.deepEqual(settingsOf(""), {
     id: "container",

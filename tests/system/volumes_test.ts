@@ -239,6 +239,25 @@ Deno.test("a reload mounts what is new, remounts what changed, and unmounts what
   await fixture.assertNothingLeft();
 });
 
+Deno.test("a container is not started again on the directory below a volume that has gone", async () => {
+  await using device = await LoopDevice.attach(320);
+  await using fixture = new FrontloaderFixture();
+  const path = `${fixture.directory}/srv`;
+  await fixture.push("crash", `echo written >> /data/file\nexit 1`);
+  const container = { id: "crash", manifest: fixture.image("crash"), mounts: { "/data": path } };
+  const volume = { path, device: device.path, fstype: "xfs", format: "ifBlank" };
+  fixture.configure({ volumes: [volume], container });
+  const frontloader = fixture.start();
+  await frontloader.waitForLine(/ crash: Instance 2 ended/);
+  // Between two of its starts nothing uses the volume.
+  fixture.configure({ volumes: [{ ...volume, device: "/dev/not-there" }], container });
+  Deno.kill(frontloader.pid, "SIGHUP");
+  await frontloader.waitForLine(/ crash: Cannot start instance \d+: The volume ".*" is not there$/);
+  assert.equal((await volumeStatus(frontloader, path)).state, "waiting for its device");
+  assert.deepEqual([...Deno.readDirSync(path)], []);
+  await frontloader.stop();
+});
+
 Deno.test("volumes are mounted inside of each other, and unmounted in the reverse order", async () => {
   await using outer = await LoopDevice.attach(320);
   await using inner = await LoopDevice.attach(320);

@@ -350,6 +350,16 @@ Deno.test("what a server has is measured in a process of its own, now and then, 
   assert.deepEqual(usage()[0], [500, 5]);
 });
 
+Deno.test("a server's volume that was removed, or is another one now, is asked in a process of its own still", async () => {
+  using bench = new Bench();
+  await bench.configure(nfs("/a"), nfs("/b"));
+  await bench.succeed("mount /a");
+  await bench.succeed("mount /b");
+  bench.manager.setUsed(mounts("/a", "/b"));
+  await bench.configure("/b");
+  assert.deepEqual(bench.manager.status().map(({ size }) => size), [undefined, undefined]);
+});
+
 Deno.test("status tells what is mounted, and what went wrong last", async () => {
   using bench = new Bench();
   await bench.configure(on("/a", { device: "LABEL=data" }));
