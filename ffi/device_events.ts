@@ -2,6 +2,7 @@
 import { close, pipe, writeFully } from "./descriptors.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, errno, lazyLibc } from "./libc.ts";
+import { waitUntilReadable } from "./readiness.ts";
 
 const libc = lazyLibc({
   /** int socket(int domain, int type, int protocol); */
@@ -10,8 +11,6 @@ const libc = lazyLibc({
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** ssize_t recv(int sockfd, void *buf, size_t len, int flags); */
   recv: { parameters: ["i32", "buffer", "usize", "i32"], result: "isize" },
-  /** int poll(struct pollfd *fds, nfds_t nfds, int timeout); on a thread of the runtime, since it blocks */
-  poll: { parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
 });
 
 const AF_NETLINK = 16;
@@ -21,7 +20,6 @@ const SOCK_CLOEXEC = 0o2000000;
 const NETLINK_KOBJECT_UEVENT = 15;
 /** The group of the kernel's own events; group 2 has what udev makes of them. */
 const KERNEL_GROUP = 1;
-const POLLIN = 1;
 /** UEVENT_BUFFER_SIZE is 2,048; the header comes before it. */
 const EVENT_BYTES = 8192;
 
@@ -66,14 +64,8 @@ export class DeviceEvents implements Disposable {
   async #listen(
     onEvents: (events: readonly DeviceEvent[] | undefined) => void,
   ): Promise<void> {
-    // struct pollfd { int fd; short events; short revents; }
-    const waitedFor = new DataView(new ArrayBuffer(16));
-    [this.#socket, this.#wake.readEnd].forEach((fd, index) => {
-      waitedFor.setInt32(index * 8, fd, true);
-      waitedFor.setInt16(index * 8 + 4, POLLIN, true);
-    });
     while (this.#wanted) {
-      await libc().poll(new Uint8Array(waitedFor.buffer), 2n, -1);
+      await waitUntilReadable(this.#socket, this.#wake.readEnd);
       if (this.#wanted) onEvents(this.#take());
     }
     for (const fd of [this.#socket, this.#wake.readEnd, this.#wake.writeEnd]) close(fd);

@@ -1,11 +1,10 @@
-/** The kernel's log, /dev/kmsg: file systems say there why they cannot be mounted. */
-import { close } from "./descriptors.ts";
-import { Errno } from "./errno.ts";
+/** The kernel's log: `/dev/kmsg` (Documentation/ABI/testing/dev-kmsg). */
+import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, cString, errno, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
-  /** int open(const char *pathname, int flags, mode_t mode); */
-  open: { parameters: ["buffer", "i32", "u32"], result: "i32" },
+  /** int open(const char *pathname, int flags); */
+  open: { parameters: ["buffer", "i32"], result: "i32" },
   /** off_t lseek(int fd, off_t offset, int whence); */
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   /** ssize_t read(int fd, void *buf, size_t count); */
@@ -14,38 +13,44 @@ const libc = lazyLibc({
 
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;
-const SEEK_END = 2;
-/** More than a record of the kernel ever has (Documentation/ABI/testing/dev-kmsg). */
-const RECORD_BYTES = 8192;
 
-/** What the kernel logs from now on. Where its log cannot be read there is nothing in it. */
-export class KernelLog implements Disposable {
-  readonly #fd: number;
+/** No record is longer (PRINTK_MESSAGE_MAX in kernel/printk/internal.h is 2048, before Linux 6.4 it was 8192). */
+const MAX_RECORD_BYTES = 8192;
 
-  constructor() {
-    this.#fd = libc().open(cString("/dev/kmsg"), O_NONBLOCK | O_CLOEXEC, 0);
-    if (this.#fd >= 0) libc().lseek(this.#fd, 0n, SEEK_END);
-  }
+/**
+ * Opens the kernel's log, at its oldest record.
+ *
+ * @param path `/dev/kmsg`
+ * @throws {SyscallError} EPERM without CAP_SYSLOG where `kernel.dmesg_restrict` is set
+ */
+export function openKernelLog(path: string): number {
+  const fd = libc().open(cString(path), O_NONBLOCK | O_CLOEXEC);
+  if (fd >= 0) return fd;
+  const code = errno();
+  throw new SyscallError({ syscall: "open", action: `open "${path}"`, path, errno: code });
+}
 
-  [Symbol.dispose](): void {
-    if (this.#fd >= 0) close(this.#fd);
-  }
+/** Passes over all records that there are. */
+export function skipKernelRecords(fd: number): void {
+  const SEEK_END = 2;
+  libc().lseek(fd, 0n, SEEK_END);
+}
 
-  /** The messages since the last call. */
-  take(): string[] {
-    const messages: string[] = [];
-    const buffer: Bytes = new Uint8Array(RECORD_BYTES);
-    while (this.#fd >= 0) {
-      const length = Number(libc().read(this.#fd, buffer, BigInt(buffer.length)));
-      if (length < 0) {
-        // EPIPE: records were overwritten before they were read; the next read goes on behind them.
-        if (errno() === Errno.EPIPE) continue;
-        break;
-      }
-      // `PRIORITY,SEQUENCE,TIME,FLAGS;MESSAGE`, then lines with keys
-      const [first = ""] = new TextDecoder().decode(buffer.subarray(0, length)).split("\n");
-      messages.push(first.slice(first.indexOf(";") + 1));
-    }
-    return messages;
+/**
+ * Reads the next record.
+ *
+ * @returns undefined if there is none yet
+ * @throws {SyscallError}
+ */
+export function readKernelRecord(fd: number): Uint8Array | undefined {
+  const record: Bytes = new Uint8Array(MAX_RECORD_BYTES);
+  while (true) {
+    const count = Number(libc().read(fd, record, BigInt(record.length)));
+    if (count > 0) return record.subarray(0, count);
+    const code = errno();
+    if (count === 0 || code === Errno.EAGAIN) return undefined;
+    // EPIPE: the next records were overwritten, and the one after them is next; their numbers tell how many are missing.
+    if (code === Errno.EPIPE || code === Errno.EINTR) continue;
+    throw new SyscallError({ syscall: "read", action: "read the kernel's log", errno: code });
   }
 }

@@ -1,4 +1,5 @@
 /** Root file systems: an overlay of an image's layers. */
+import { relative } from "node:path";
 import { mount, MountFlag, umount, UmountFlag } from "../../ffi/mount.ts";
 
 /** How an overlay is put together. */
@@ -10,8 +11,7 @@ export interface OverlayOptions {
   /** Where to mount it. */
   readonly target: string;
   /**
-   * What takes the writes: an empty directory in the same file system as the layers, in which `upper` and `work` are
-   * made. Without it the mount is read-only.
+   * What takes the writes: an empty directory, in which `upper` and `work` are made. Without it the mount is read-only.
    */
   readonly writable?: string;
   /** Shown as the mount's source in the kernel's list of mounts. */
@@ -44,7 +44,9 @@ export function mountOverlay(
     Deno.chownSync(upper, uid, gid);
     Deno.chmodSync(upper, mode! & 0o7777);
     Deno.mkdirSync(`${writable}/work`);
-    options.push(`upperdir=${upper}`, `workdir=${writable}/work`);
+    // Relative as well, which leaves out what a run directory may have in its path: "," and ":" end an option.
+    const path = relative(layersDirectory, writable);
+    options.push(`upperdir=${path}/upper`, `workdir=${path}/work`);
   }
   // A redirect or metacopy attribute in a layer from outside could make any file of the machine readable; some kernels
   // have these on unless told otherwise.
@@ -61,6 +63,33 @@ export function mountOverlay(
     });
   } finally {
     Deno.chdir(before);
+  }
+}
+
+/**
+ * Mounts a writable overlay for one instance. What is written goes into a tmpfs that is mounted only while this function runs:
+ * the overlay alone holds it then, and it ends with it. So there is nothing to be removed afterwards, which a container could make
+ * hard, by a directory of a hundred thousand levels for instance; and what it writes takes no room from the layers.
+ *
+ * @param directory an empty one, on which the tmpfs is mounted
+ * @throws {SyscallError}
+ */
+export function mountInstanceRoot(
+  directory: string,
+  options: Omit<OverlayOptions, "writable">,
+): void {
+  const { NODEV, NOSUID } = MountFlag;
+  mount({
+    source: options.source,
+    target: directory,
+    fstype: "tmpfs",
+    flags: NOSUID | NODEV,
+    data: "mode=0700",
+  });
+  try {
+    mountOverlay({ ...options, writable: directory });
+  } finally {
+    umount(directory, UmountFlag.DETACH | UmountFlag.NOFOLLOW);
   }
 }
 

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { MountSettings, Settings } from "../config/settings.ts";
+import type { MountSettings, Settings, SyslogSettings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -8,6 +8,7 @@ import {
   type ContainerStatus,
   type DriverServices,
 } from "../container/container_driver.ts";
+import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { VolumeStatus } from "../volumes/volume_driver.ts";
@@ -23,6 +24,8 @@ export interface SupervisorServices {
   readonly containers: Omit<DriverServices, "onChange">;
   /** The volumes that containers lie on. */
   readonly volumes: Pick<VolumeManager, "configure" | "setUsed" | "status" | "stop">;
+  /** Says where the log is sent to from now on. */
+  forwardLog(targets: readonly SyslogSettings[]): void;
   /** Removes the layers that are not in use. */
   sweepLayers(inUse: ReadonlySet<ChainId>): void;
 }
@@ -62,7 +65,8 @@ export class Supervisor {
   readonly #version: string;
   readonly #since = new Date();
   readonly #drivers = new Map<string, ContainerDriver>();
-  readonly #removed = new Set<ContainerDriver>();
+  /** Containers that are not wanted any more and have not ended yet, by their ids. */
+  readonly #removed = new Map<string, ContainerDriver>();
   #settings: Settings | undefined;
   #digest: string | undefined;
   #appliedAt: Date | undefined;
@@ -155,7 +159,8 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, volumes, checkInterval } = settings;
+    const { containers, volumes, checkInterval, syslog } = settings;
+    this.#services.forwardLog(syslog);
     // Before the containers, which then know what to wait for.
     this.#services.volumes.configure(volumes);
     for (const [id, driver] of this.#drivers) {
@@ -169,7 +174,7 @@ export class Supervisor {
         if (before !== undefined) {
           logger.info("Container {id} is new in the configuration", { id: container.id });
         }
-        driver = new ContainerDriver(container.id, {
+        driver = this.#takeBack(container.id) ?? new ContainerDriver(container.id, {
           ...this.#services.containers,
           onChange: () => {
             this.#services.volumes.setUsed(this.#mountsInUse());
@@ -184,9 +189,18 @@ export class Supervisor {
 
   #remove(id: string, driver: ContainerDriver, checkInterval: number): void {
     this.#drivers.delete(id);
-    this.#removed.add(driver);
+    this.#removed.set(id, driver);
     driver.configure(undefined, checkInterval);
-    driver.gone.then(() => this.#removed.delete(driver));
+    driver.gone.then(() => {
+      if (this.#removed.get(id) === driver) this.#removed.delete(id);
+    });
+  }
+
+  /** A container that was removed and has not ended yet: the new one of that name must know of what still runs. */
+  #takeBack(id: string): ContainerDriver | undefined {
+    const driver = this.#removed.get(id);
+    this.#removed.delete(id);
+    return driver;
   }
 
   /**
@@ -204,6 +218,14 @@ export class Supervisor {
       chosen.map(async ([id, driver]) => [id, await driver.update()]),
     );
     return Object.fromEntries(results);
+  }
+
+  /** Every instance that runs. */
+  get instances(): InstanceProcess[] {
+    return Array.from(
+      this.#allDrivers(),
+      ({ id, pids }) => pids.map((pid) => ({ id, pid })),
+    ).flat();
   }
 
   /** What runs, since when, from which digest. */
@@ -228,7 +250,7 @@ export class Supervisor {
   }
 
   /**
-   * Sends every container TERM and waits until all have ended, however long they take. Then volumes are unmounted.
+   * Asks every container to end and waits until all have, however long they take. Then volumes are unmounted.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -238,10 +260,10 @@ export class Supervisor {
     clearTimeout(this.#reloadTimer);
     for (const [id, driver] of [...this.#drivers]) this.#remove(id, driver, 0);
     const reminder = setInterval(() => {
-      const pids = [...this.#removed].flatMap((driver) => driver.pids);
-      logger.info("Still waiting for containers to end on TERM", { pids });
+      const pids = [...this.#removed.values()].flatMap((driver) => driver.pids);
+      logger.info("Still waiting for containers to end", { pids });
     }, STOPPING_REMINDER_MS);
-    await Promise.all(Array.from(this.#removed, (driver) => driver.gone));
+    await Promise.all(Array.from(this.#removed.values(), (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
     await this.#services.volumes.stop();
@@ -253,7 +275,7 @@ export class Supervisor {
 
   *#allDrivers(): Generator<ContainerDriver> {
     yield* this.#drivers.values();
-    yield* this.#removed;
+    yield* this.#removed.values();
   }
 
   #sweepSoon(): void {

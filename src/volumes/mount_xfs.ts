@@ -1,5 +1,4 @@
 import { close } from "../../ffi/descriptors.ts";
-import { KernelLog } from "../../ffi/kernel_log.ts";
 import { attachMount, MountFlag } from "../../ffi/mount.ts";
 import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
@@ -10,6 +9,7 @@ import { findDevice } from "./find_device.ts";
 import { formatIfBlank } from "./format.ts";
 import { growXfs } from "./grow_xfs.ts";
 import { type MountOptions, parseMountOptions } from "./mount_options.ts";
+import { kernelMessages } from "./kernel_messages.ts";
 import { readMountTable } from "./mount_table.ts";
 import { remount } from "./remount.ts";
 import { giveRoot } from "./root_owner.ts";
@@ -84,13 +84,13 @@ function mountDevice(
   { path, uid, gid }: XfsVolume,
   { flags, data }: MountOptions,
 ): void {
-  using kernelLog = new KernelLog();
+  using messages = kernelMessages();
   let root: number;
   try {
     root = createMount({ source, target: path, fstype: "xfs", flags, data });
   } catch (error) {
     // XFS gives most of its reasons to the kernel's log alone.
-    const said = kernelLog.take().filter((line) => line.startsWith(`XFS (${disk})`));
+    const said = messages.take().filter((line) => line.startsWith(`XFS (${disk})`));
     if (said.length === 0) throw error;
     const reason = new Error(`The kernel's log says: ${said.slice(0, 4).join("; ")}`);
     throw new Error((error as Error).message, { cause: reason });
