@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
-import { type ContainerSettings, sameContainer } from "../config/settings.ts";
+import { type ContainerSettings, type MountSettings, sameContainer } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -56,7 +56,9 @@ export interface DriverServices {
     release: Release,
     onLine: (line: string, stream: OutputStream) => void,
   ): Promise<RunningInstance>;
-  /** Called after every change, when layers may have become unused. */
+  /** The volume that is not there and that the container's mounts lie on; undefined if there is none. */
+  missingVolume(settings: ContainerSettings): string | undefined;
+  /** Called after every change, when layers or volumes may have become unused. */
   onChange(): void;
   /** Instances of the container that a Frontloader before this one has left behind, and that have not ended. */
   leftovers?(id: string): readonly Pick<Leftover, "pid" | "ended" | "kill">[];
@@ -209,6 +211,11 @@ export class ContainerDriver {
     return this.#id;
   }
 
+  /** What instances mount of the machine, from before their launch to their end. */
+  get mountsInUse(): readonly MountSettings[] {
+    return Array.from(this.#instances.values(), ({ release }) => release.settings.mounts).flat();
+  }
+
   /** The pids of instances that have not ended. */
   get pids(): readonly number[] {
     return [
@@ -239,7 +246,7 @@ export class ContainerDriver {
     );
     return {
       id: this.#id,
-      state: describeState(this.#state, wanted),
+      state: describeState(this.#state, wanted && this.#services.missingVolume(wanted)),
       instances: Array.from(
         this.#instances,
         ([number, instance]) => this.#instanceStatus(number, instance),
@@ -571,8 +578,8 @@ async function endOf({ ended, cgroup }: RunningInstance): Promise<{ how: string;
 }
 
 function describeState(
-  { serving, upgrade, leaving }: ContainerState,
-  wanted: ContainerSettings | undefined,
+  { wanted, serving, upgrade, leaving }: ContainerState,
+  missingVolume: string | undefined,
 ): string {
   const parts: string[] = [];
   // While an upgrade has it make room, what serves is not about to do anything.
@@ -595,6 +602,9 @@ function describeState(
       waiting: "waiting to retry",
     };
     parts.push(what[upgrade.tag]);
+  }
+  if (missingVolume !== undefined && upgrade.tag !== "none") {
+    parts.push(`waiting for the volume "${missingVolume}"`);
   }
   if (wanted === undefined) parts.push(leaving.length > 0 ? "stopping" : "stopped");
   return parts.join(", ") || "idle";
