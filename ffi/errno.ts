@@ -42,7 +42,10 @@ export const Errno = {
   ENODATA: 61,
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
+  ENOBUFS: 105,
+  EUCLEAN: 117,
   EDQUOT: 122,
+  ENOMEDIUM: 123,
 } as const;
 
 /** The name of an errno value, e.g. `EBUSY`. */
@@ -60,6 +63,8 @@ export interface SyscallErrorOptions {
   readonly path?: string;
   /** errno, as {@linkcode errno} gave it (or as the call returned it). */
   readonly errno: number;
+  /** What else the kernel says about it. */
+  readonly cause?: unknown;
 }
 
 /**
@@ -75,9 +80,9 @@ export class SyscallError extends Error {
   /** The path it was done on, if there is one. */
   readonly path: string | undefined;
 
-  constructor({ syscall, action, path, errno }: SyscallErrorOptions) {
+  constructor({ syscall, action, path, errno, cause }: SyscallErrorOptions) {
     const code = (names.get(errno) ?? `errno ${errno}`) as SyscallError["code"];
-    super(`Cannot ${action}: ${code}`);
+    super(`Cannot ${action}: ${code}`, cause === undefined ? undefined : { cause });
     this.syscall = syscall;
     this.code = code;
     this.path = path;

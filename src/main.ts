@@ -29,6 +29,7 @@ const FACES: Readonly<Record<string, (args: readonly string[]) => Promise<number
   // Not for people: how Frontloader starts itself.
   __stage: async () => (await import("./container/stage/stage.ts")).runStage(),
   __pull: async () => (await import("./cli/pull_child.ts")).pullChild(),
+  __mount: async () => (await import("./cli/volume_child.ts")).volumeChild(),
 };
 
 /** Ways to ask for a face that are no words. */

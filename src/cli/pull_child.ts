@@ -2,9 +2,10 @@ import { setParentDeathSignal } from "../../ffi/credentials.ts";
 import { Signal } from "../../ffi/process.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { pullImage } from "../image/pull_image.ts";
-import type { PullMessage, PullRequest } from "../image/pull_protocol.ts";
+import type { PullRequest } from "../image/pull_protocol.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
+import { sendToParent } from "../system/self_child.ts";
 
 /**
  * The pull child: pulls one image into the layer store, as told on standard input, and says what came of it on standard
@@ -23,12 +24,12 @@ export async function pullChild(): Promise<number> {
       registry: new RegistryClient({ credentials: request.credentials }),
       reference: request.reference,
       store: LayerStore.open(request.store),
-      onProgress: request.progress ? (progress) => send({ progress }) : undefined,
+      onProgress: request.progress ? (progress) => sendToParent({ progress }) : undefined,
     });
-    send({ pulled });
+    sendToParent({ pulled });
     return 0;
   } catch (error) {
-    send({ failed: errorChain(error) });
+    sendToParent({ failed: errorChain(error) });
     return 1;
   }
 }
@@ -36,9 +37,4 @@ export async function pullChild(): Promise<number> {
 /** When memory runs out, a failed pull is the least harm. */
 function preferAsOutOfMemoryVictim(): void {
   Deno.writeTextFileSync("/proc/self/oom_score_adj", "1000");
-}
-
-function send(message: PullMessage): void {
-  const line = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
-  for (let rest = line; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }

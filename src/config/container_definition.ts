@@ -30,7 +30,7 @@ const MAX_FILE = 1024 * 1024;
 const WEEK = 7 * 24 * 60 * 60;
 
 /** A path inside of a container. In this form only, so that two that differ are two places. */
-const insidePath = pattern(
+export const insidePath = pattern(
   /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
   'an absolute path below "/", without ".", ".." and empty components',
   MAX_PATH,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
-import type { ContainerSettings } from "../config/settings.ts";
+import type { ContainerSettings, MountSettings } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -42,7 +42,9 @@ export interface DriverServices {
     release: Release,
     onLine: (line: string, stream: OutputStream) => void,
   ): Promise<RunningInstance>;
-  /** Called after every change, when layers may have become unused. */
+  /** The volume that is not there and that the container's mounts lie on; undefined if there is none. */
+  missingVolume(settings: ContainerSettings): string | undefined;
+  /** Called after every change, when layers or volumes may have become unused. */
   onChange(): void;
 }
 
@@ -151,6 +153,11 @@ export class ContainerDriver {
     return releases.flatMap(({ image }) => image.layers);
   }
 
+  /** What instances mount of the machine, from before their launch to their end. */
+  get mountsInUse(): readonly MountSettings[] {
+    return Array.from(this.#instances.values(), ({ release }) => release.settings.mounts).flat();
+  }
+
   /** The pids of instances that have not ended, for the log of a slow shutdown. */
   get pids(): readonly number[] {
     return Array.from(this.#instances.values(), ({ running }) => running?.pid).filter((pid) =>
@@ -180,7 +187,7 @@ export class ContainerDriver {
     );
     return {
       id: this.#id,
-      state: describeState(this.#state, wanted),
+      state: describeState(this.#state, wanted && this.#services.missingVolume(wanted)),
       instances: Array.from(
         this.#instances,
         ([number, instance]) => this.#instanceStatus(number, instance),
@@ -422,8 +429,8 @@ async function endOf({ ended }: RunningInstance): Promise<{ how: string; clean: 
 }
 
 function describeState(
-  { serving, upgrade, leaving }: ContainerState,
-  wanted: ContainerSettings | undefined,
+  { wanted, serving, upgrade, leaving }: ContainerState,
+  missingVolume: string | undefined,
 ): string {
   const parts: string[] = [];
   if (serving.tag !== "none") {
@@ -437,6 +444,9 @@ function describeState(
       waiting: "waiting to retry",
     };
     parts.push(what[upgrade.tag]);
+  }
+  if (missingVolume !== undefined && upgrade.tag !== "none") {
+    parts.push(`waiting for the volume "${missingVolume}"`);
   }
   if (wanted === undefined) parts.push(leaving.length > 0 ? "stopping" : "stopped");
   return parts.join(", ") || "idle";

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Settings } from "../config/settings.ts";
+import type { MountSettings, Settings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -10,6 +10,8 @@ import {
 } from "../container/container_driver.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { errorChain } from "../log/error_chain.ts";
+import type { VolumeStatus } from "../volumes/volume_driver.ts";
+import type { VolumeManager } from "../volumes/volume_manager.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
 
@@ -19,6 +21,8 @@ export interface SupervisorServices {
   loadSettings(): Promise<LoadedSettings>;
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
+  /** The volumes that containers lie on. */
+  readonly volumes: Pick<VolumeManager, "configure" | "setUsed" | "status" | "stop">;
   /** Removes the layers that are not in use. */
   sweepLayers(inUse: ReadonlySet<ChainId>): void;
 }
@@ -40,6 +44,7 @@ export interface SupervisorStatus {
     /** Why the newest one is not applied; undefined if it is. */
     readonly lastError: { readonly at: string; readonly message: string } | undefined;
   };
+  readonly volumes: readonly VolumeStatus[];
   readonly containers: readonly ContainerStatus[];
 }
 
@@ -150,7 +155,9 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval } = settings;
+    const { containers, volumes, checkInterval } = settings;
+    // Before the containers, which then know what to wait for.
+    this.#services.volumes.configure(volumes);
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });
@@ -164,7 +171,10 @@ export class Supervisor {
         }
         driver = new ContainerDriver(container.id, {
           ...this.#services.containers,
-          onChange: () => this.#sweepSoon(),
+          onChange: () => {
+            this.#services.volumes.setUsed(this.#mountsInUse());
+            this.#sweepSoon();
+          },
         });
         this.#drivers.set(container.id, driver);
       }
@@ -212,12 +222,13 @@ export class Supervisor {
           message: this.#configurationError.message,
         },
       },
+      volumes: this.#services.volumes.status(),
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
     };
   }
 
   /**
-   * Sends every container TERM and waits until all have ended, however long they take.
+   * Sends every container TERM and waits until all have ended, however long they take. Then volumes are unmounted.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -233,6 +244,11 @@ export class Supervisor {
     await Promise.all(Array.from(this.#removed, (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
+    await this.#services.volumes.stop();
+  }
+
+  #mountsInUse(): MountSettings[] {
+    return Array.from(this.#allDrivers(), (driver) => driver.mountsInUse).flat();
   }
 
   *#allDrivers(): Generator<ContainerDriver> {

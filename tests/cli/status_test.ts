@@ -16,6 +16,7 @@ const base: SupervisorStatus = {
     readAt: START,
     lastError: undefined,
   },
+  volumes: [],
   containers: [],
 };
 

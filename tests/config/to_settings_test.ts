@@ -10,6 +10,7 @@ function settingsOf(keys: string): ContainerSettings {
 Deno.test("an empty configuration is valid, and runs nothing", () => {
   assert.deepEqual(parsePrimary("{}", "f"), {
     containers: [],
+    volumes: [],
     checkInterval: 600,
     reloadInterval: 300,
   });

@@ -13,6 +13,7 @@ const status: SupervisorStatus = {
     readAt: undefined,
     lastError: undefined,
   },
+  volumes: [],
   containers: [],
 };
 

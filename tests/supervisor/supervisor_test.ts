@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { ContainerSettings, Settings } from "../../src/config/settings.ts";
+import type {
+  ContainerSettings,
+  MountSettings,
+  Settings,
+  VolumeSettings,
+} from "../../src/config/settings.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
+import type { VolumeStatus } from "../../src/volumes/volume_driver.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import {
@@ -23,6 +29,7 @@ function settings(containers: Record<string, Partial<ContainerSettings>>): Setti
     containers: Object.entries(containers).map(([id, changes]) =>
       containerSettings({ id, ...changes })
     ),
+    volumes: [],
     checkInterval: 600,
     reloadInterval: RELOAD_INTERVAL,
   };
@@ -33,11 +40,38 @@ function digestOf(configuration: Settings): string {
   return `sha256:${createHash("sha256").update(JSON.stringify(configuration)).digest("hex")}`;
 }
 
+/** Volumes that note what the supervisor does with them. */
+class FakeVolumes {
+  /** Paths of the configured ones. */
+  configured: string[] = [];
+  /** What containers use of the machine. */
+  used: string[] = [];
+  stopped = false;
+
+  configure(volumes: readonly VolumeSettings[]): void {
+    this.configured = volumes.map(({ path }) => path);
+  }
+
+  setUsed(mounts: readonly MountSettings[]): void {
+    this.used = mounts.map(({ outside }) => outside);
+  }
+
+  status(): VolumeStatus[] {
+    return [];
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return Promise.resolve();
+  }
+}
+
 /** A supervisor whose surroundings are all the test's own. */
 class Bench implements Disposable {
   readonly time = new FakeTime();
   readonly log = new CapturedLog();
   readonly containers = new FakeContainers();
+  readonly volumes = new FakeVolumes();
   /** What the configuration says when it is read, or why it cannot be. */
   configuration: Settings | Error = settings({});
   /** How often it was read. */
@@ -52,7 +86,7 @@ class Bench implements Disposable {
   #lastPid = 100;
 
   constructor() {
-    const { pull, resolveDigest, launch } = this.containers;
+    const { pull, resolveDigest, launch, missingVolume } = this.containers;
     this.supervisor = new Supervisor({
       loadSettings: async () => {
         this.reads++;
@@ -61,7 +95,8 @@ class Bench implements Disposable {
         if (configuration instanceof Error) throw configuration;
         return { settings: configuration, digest: digestOf(configuration) };
       },
-      containers: { pull, resolveDigest, launch },
+      containers: { pull, resolveDigest, launch, missingVolume },
+      volumes: this.volumes,
       sweepLayers: (inUse) => {
         this.sweeps.push([...inUse].sort());
         if (this.sweepError !== undefined) throw this.sweepError;
@@ -533,6 +568,7 @@ Deno.test("status says what runs, since when, from which digest", async () => {
       readAt: "2030-01-01T00:00:01.000Z",
       lastError: undefined,
     },
+    volumes: [],
     containers: [{
       id: "a",
       state: "running",

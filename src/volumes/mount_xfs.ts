@@ -1,0 +1,119 @@
+import { close } from "../../ffi/descriptors.ts";
+import { KernelLog } from "../../ffi/kernel_log.ts";
+import { attachMount, mount, MountFlag } from "../../ffi/mount.ts";
+import { createMount } from "../../ffi/mount_context.ts";
+import { descriptorPath } from "../../ffi/root_directory.ts";
+import type { VolumeSettings, XfsVolume } from "../config/settings.ts";
+import { blockDevices, diskName, numbersOf, readStart } from "./block_devices.ts";
+import { findDevice } from "./find_device.ts";
+import { formatIfBlank } from "./format.ts";
+import { growXfs } from "./grow_xfs.ts";
+import { type MountOptions, parseMountOptions, remountFlags } from "./mount_options.ts";
+import { readMountTable } from "./mount_table.ts";
+import type { MountedVolume } from "./task.ts";
+import { whatIsOn } from "./what_is_on.ts";
+import { parseXfsSuperblock } from "./xfs_superblock.ts";
+
+/**
+ * Mounts an XFS, and grows it to the size of its device. Runs in a volume child: it may block.
+ *
+ * @param note called when something was done that is worth a line in the log
+ * @throws {NoDeviceError} if its device is not there
+ * @throws {Error} if it does not work; nothing has been written to the device then
+ */
+export async function mountXfs(
+  volume: XfsVolume,
+  note: (text: string) => void,
+): Promise<MountedVolume> {
+  const { path } = volume;
+  const source = findDevice(volume.device, blockDevices);
+  const disk = diskName(source);
+  Deno.mkdirSync(path, { recursive: true });
+  const options = parseMountOptions(volume.options);
+  if (isMountedAlready(path, source)) {
+    // A Frontloader that was killed has left it behind.
+    remount(volume);
+    note(`${source} was mounted already`);
+  } else {
+    await makeSureThereIsAnXfs(volume, source, note);
+    mountDevice(source, volume, options);
+  }
+  const isReadOnly = (options.flags & MountFlag.RDONLY) !== 0;
+  const growth = isReadOnly ? undefined : growXfs({ path, device: source });
+  return { source, disk, ...growth !== undefined && { growth } };
+}
+
+/** @throws {Error} if something else is mounted there, which would be hidden */
+function isMountedAlready(path: string, source: string): boolean {
+  const real = Deno.realPathSync(path);
+  const found = readMountTable().findLast((mount) => mount.path === real);
+  if (found === undefined) return false;
+  const device = numbersOf(Deno.statSync(source).rdev!);
+  if (found.fstype === "xfs" && found.device === device) return true;
+  throw new Error(
+    `Cannot mount "${source}" on "${path}": "${found.source}" (${found.fstype}) is mounted there`,
+  );
+}
+
+async function makeSureThereIsAnXfs(
+  { path, format }: XfsVolume,
+  source: string,
+  note: (text: string) => void,
+): Promise<void> {
+  const start = readStart(source);
+  if (start === undefined) throw new Error(`Cannot read the beginning of "${source}"`);
+  if (parseXfsSuperblock(start) !== undefined) return;
+  const startsBlank = start.every((byte) => byte === 0);
+  if (startsBlank && format === "ifBlank") return await formatIfBlank(source, note);
+  const found = await whatIsOn(source);
+  const hint = startsBlank && format === "never"
+    ? `; were it blank, the volume's "format": "ifBlank" would have one made`
+    : "";
+  throw new Error(`Cannot mount "${source}" on "${path}": it has no XFS but ${found}${hint}`);
+}
+
+function mountDevice(
+  source: string,
+  { path, uid, gid }: XfsVolume,
+  { flags, data }: MountOptions,
+): void {
+  using kernelLog = new KernelLog();
+  let root: number;
+  try {
+    root = createMount({ source, target: path, fstype: "xfs", flags, data });
+  } catch (error) {
+    // XFS gives most of its reasons to the kernel's log alone.
+    const said = kernelLog.take().filter((line) => line.startsWith("XFS"));
+    if (said.length === 0) throw error;
+    const reason = new Error(`The kernel's log says: ${said.slice(0, 4).join("; ")}`);
+    throw new Error((error as Error).message, { cause: reason });
+  }
+  try {
+    // Before anybody can see it.
+    giveRoot(descriptorPath(root), { uid, gid });
+    attachMount(root, path);
+  } finally {
+    close(root);
+  }
+}
+
+/**
+ * Gives a mounted volume other options, of those that all file systems have, and another owner.
+ *
+ * @throws {SyscallError}
+ */
+export function remount(volume: VolumeSettings): void {
+  const { path, fstype, device } = volume;
+  const options = parseMountOptions(volume.options);
+  const flags = remountFlags(options);
+  mount({ source: device, target: path, fstype, flags, data: options.data });
+  giveRoot(path, volume);
+}
+
+/** Gives the root of a volume to the user and the group that it is for. */
+function giveRoot(path: string, { uid, gid }: Pick<VolumeSettings, "uid" | "gid">): void {
+  const now = Deno.statSync(path);
+  // On a read-only volume what is right already must not be an error.
+  if ((uid ?? now.uid) === now.uid && (gid ?? now.gid) === now.gid) return;
+  Deno.chownSync(path, uid ?? null, gid ?? null);
+}
