@@ -6,9 +6,6 @@ import { mountNfs } from "./nfs.ts";
 import type { MountedVolume, VolumeTask, VolumeTaskResults, VolumeUsage } from "./task.ts";
 import { mountXfs, remount } from "./mount_xfs.ts";
 
-/** So long a server has to let its export be mounted. */
-const NFS_PATIENCE_MS = 120_000;
-
 /**
  * Does what a volume child is told. Anything in here may block for ever.
  *
@@ -42,7 +39,7 @@ async function mountVolume(
   note: (text: string) => void,
 ): Promise<MountedVolume> {
   if (volume.fstype === "xfs") return await mountXfs(volume, note);
-  await mountNfs(volume, AbortSignal.timeout(NFS_PATIENCE_MS));
+  await mountNfs(volume, note);
   return { source: volume.device };
 }
 

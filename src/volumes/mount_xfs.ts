@@ -111,7 +111,7 @@ export function remount(volume: VolumeSettings): void {
 }
 
 /** Gives the root of a volume to the user and the group that it is for. */
-function giveRoot(path: string, { uid, gid }: Pick<VolumeSettings, "uid" | "gid">): void {
+export function giveRoot(path: string, { uid, gid }: Pick<VolumeSettings, "uid" | "gid">): void {
   const now = Deno.statSync(path);
   // On a read-only volume what is right already must not be an error.
   if ((uid ?? now.uid) === now.uid && (gid ?? now.gid) === now.gid) return;
