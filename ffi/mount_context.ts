@@ -50,6 +50,9 @@ const ATTRIBUTES: readonly (readonly [flag: number, attribute: number])[] = [
   [MountFlag.NOSYMFOLLOW, 0x200000],
 ];
 
+/** What stands between commas, but for those in double quotes: SELinux's contexts have some. */
+const OPTION = /(?:"[^"]*"|[^,])+/g;
+
 /**
  * Makes a mount that is attached nowhere yet; `attachMount` does that.
  *
@@ -68,10 +71,10 @@ export function createMount(
     for (const [flag, name] of SUPERBLOCK_OPTIONS) {
       if ((flags & flag) !== 0) configure(FSCONFIG_SET_FLAG, name);
     }
-    for (const option of data.split(",").filter((option) => option !== "")) {
+    for (const option of data.match(OPTION) ?? []) {
       const [key = "", ...value] = option.split("=");
       if (value.length === 0) configure(FSCONFIG_SET_FLAG, key);
-      else configure(FSCONFIG_SET_STRING, key, value.join("="));
+      else configure(FSCONFIG_SET_STRING, key, value.join("=").replace(/^"(.*)"$/, "$1"));
     }
     configure(FSCONFIG_CMD_CREATE);
     const attributes = ATTRIBUTES

@@ -1,5 +1,6 @@
 import { BlockDevice } from "../../ffi/block_device.ts";
 import { identifyNvme } from "../../ffi/nvme.ts";
+import { namesIn } from "../system/names_in.ts";
 import type { DeviceView } from "./find_device.ts";
 import type { NvmeController } from "./ec2_device.ts";
 import { SUPERBLOCK_BYTES } from "./xfs_superblock.ts";
@@ -23,7 +24,7 @@ export const blockDevices: DeviceView = {
         name === undefined || blocks === "0" ? [] : [`/dev/${name}`]
       );
   },
-  readStart: readStart,
+  readStart,
   nvmeControllers() {
     return namesIn("/sys/class/nvme").filter((name) => /^nvme\d+$/.test(name)).sort(byNumber)
       .flatMap((name): NvmeController[] => {
@@ -85,15 +86,6 @@ export function diskSize(disk: string): number | undefined {
     return Number(Deno.readTextFileSync(`/sys/class/block/${disk}/size`)) * 512;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
     throw error;
   }
 }

@@ -4,7 +4,8 @@ import type { VolumeSettings } from "../config/settings.ts";
 import { growXfs } from "./grow_xfs.ts";
 import { mountNfs } from "./nfs.ts";
 import type { MountedVolume, VolumeTask, VolumeTaskResults, VolumeUsage } from "./task.ts";
-import { mountXfs, remount } from "./mount_xfs.ts";
+import { mountXfs } from "./mount_xfs.ts";
+import { remount } from "./remount.ts";
 
 /**
  * Does what a volume child is told. Anything in here may block for ever.

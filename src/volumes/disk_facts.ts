@@ -1,3 +1,4 @@
+import { namesIn } from "../system/names_in.ts";
 import { readMountTable } from "./mount_table.ts";
 
 /** What the kernel knows of how a block device is used. */
@@ -55,10 +56,6 @@ function wholeDiskOf(name: string): string {
 
 function nameOf(link: string): string | undefined {
   return exists(link) ? Deno.realPathSync(link).split("/").at(-1) : undefined;
-}
-
-function namesIn(directory: string): string[] {
-  return Array.from(Deno.readDirSync(directory), ({ name }) => name);
 }
 
 function exists(path: string): boolean {

@@ -10,8 +10,13 @@ import { parseMountOptions } from "./mount_options.ts";
 export type VolumePhase =
   /** Nothing is mounted, and nothing is under way: it is not wanted, or {@linkcode VolumeState.blocked}. */
   | { readonly tag: "absent" }
-  /** It is being mounted. */
-  | { readonly tag: "mounting"; readonly settings: VolumeSettings; readonly failures: number }
+  /** It is being mounted. `stirred`: devices have changed since that began. */
+  | {
+    readonly tag: "mounting";
+    readonly settings: VolumeSettings;
+    readonly failures: number;
+    readonly stirred: boolean;
+  }
   /** It could not be mounted; the back-off runs. `cause` says whether its device was there. */
   | { readonly tag: "waiting"; readonly failures: number; readonly cause: MountFailure }
   /** It is mounted, by these settings. */
@@ -110,6 +115,10 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
       // It was called off, or would be tried with other settings: what failed is of no interest.
       if (!isDeepStrictEqual(phase.settings, state.wanted)) return enter(state, { tag: "absent" });
       const failures = phase.failures + 1;
+      // The device may have appeared right after it was looked for.
+      if (event.cause === "noDevice" && phase.stirred) {
+        return mount(state, phase.settings, failures);
+      }
       return {
         state: { ...state, phase: { tag: "waiting", failures, cause: event.cause } },
         effects: [{ type: "retryLater", failures }],
@@ -120,9 +129,7 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
         ? enter(state, { tag: "mounted", settings: phase.next })
         : unchanged(state);
     case "remountFailed":
-      return phase.tag === "remounting"
-        ? enter(state, { tag: "stale", settings: phase.settings }, [{ type: "needsRestart" }])
-        : unchanged(state);
+      return phase.tag === "remounting" ? remountFailed(state, phase.settings) : unchanged(state);
     case "unmounted":
       return phase.tag === "unmounting" ? enter(state, { tag: "absent" }) : unchanged(state);
     case "unmountFailed": {
@@ -136,6 +143,9 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
     case "retryDue":
       return retry(state);
     case "devicesChanged": {
+      if (phase.tag === "mounting") {
+        return unchanged({ ...state, phase: { ...phase, stirred: true } });
+      }
       if (phase.tag !== "waiting" || phase.cause !== "noDevice") return unchanged(state);
       const { state: next, effects } = retry(state);
       return { state: next, effects: [{ type: "cancelRetry" }, ...effects] };
@@ -164,13 +174,16 @@ function unchanged(state: VolumeState): VolumeTransition {
 }
 
 /** Enters a phase, and goes on from there to where what is wanted leads. */
-function enter(
-  state: VolumeState,
-  phase: VolumePhase,
-  before: readonly VolumeEffect[] = [],
-): VolumeTransition {
-  const { state: next, effects } = settle({ ...state, phase }, state.wanted);
-  return { state: next, effects: [...before, ...effects] };
+function enter(state: VolumeState, phase: VolumePhase): VolumeTransition {
+  return settle({ ...state, phase }, state.wanted);
+}
+
+/** What cannot be changed while it is mounted comes with the next mount. */
+function remountFailed(state: VolumeState, settings: VolumeSettings): VolumeTransition {
+  const { state: next, effects } = enter(state, { tag: "stale", settings });
+  return next.phase.tag === "stale"
+    ? { state: next, effects: [{ type: "needsRestart" }, ...effects] }
+    : { state: next, effects };
 }
 
 /**
@@ -239,7 +252,7 @@ function settle(state: VolumeState, wantedBefore: VolumeSettings | undefined): V
 
 function mount(state: VolumeState, settings: VolumeSettings, failures: number): VolumeTransition {
   return {
-    state: { ...state, phase: { tag: "mounting", settings, failures } },
+    state: { ...state, phase: { tag: "mounting", settings, failures, stirred: false } },
     effects: [{ type: "mount", settings }],
   };
 }

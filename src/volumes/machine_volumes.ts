@@ -8,9 +8,6 @@ import { runVolumeTask } from "./volume_process.ts";
 const NFS_MOUNT_PATIENCE_MS = 120_000;
 /** So long a server has to be measured. */
 const MEASURE_PATIENCE_MS = 30_000;
-/** So long everything has to reach the disks. */
-const SYNC_PATIENCE_MS = 120_000;
-
 /** The volumes of this machine. Whatever may hang does so in a process of its own. */
 export const machineVolumes: VolumeManagerServices = {
   mount: (volume, options) =>
@@ -31,8 +28,8 @@ export const machineVolumes: VolumeManagerServices = {
   diskSize,
   usage: usageOf,
   measure: (path) => runVolumeTask({ task: "measure", path }, { patience: MEASURE_PATIENCE_MS }),
-  async sync() {
-    await runVolumeTask({ task: "sync" }, { patience: SYNC_PATIENCE_MS });
+  async sync(patience) {
+    await runVolumeTask({ task: "sync" }, { patience });
   },
   watchDevices: (onChange) =>
     new DeviceEvents((events) => {

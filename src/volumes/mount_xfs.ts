@@ -1,15 +1,18 @@
 import { close } from "../../ffi/descriptors.ts";
 import { KernelLog } from "../../ffi/kernel_log.ts";
-import { attachMount, mount, MountFlag } from "../../ffi/mount.ts";
+import { attachMount, MountFlag } from "../../ffi/mount.ts";
 import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
-import type { VolumeSettings, XfsVolume } from "../config/settings.ts";
+import type { XfsVolume } from "../config/settings.ts";
+import { errorChain } from "../log/error_chain.ts";
 import { blockDevices, diskName, numbersOf, readStart } from "./block_devices.ts";
 import { findDevice } from "./find_device.ts";
 import { formatIfBlank } from "./format.ts";
 import { growXfs } from "./grow_xfs.ts";
-import { type MountOptions, parseMountOptions, remountFlags } from "./mount_options.ts";
+import { type MountOptions, parseMountOptions } from "./mount_options.ts";
 import { readMountTable } from "./mount_table.ts";
+import { remount } from "./remount.ts";
+import { giveRoot } from "./root_owner.ts";
 import type { MountedVolume } from "./task.ts";
 import { whatIsOn } from "./what_is_on.ts";
 import { parseXfsSuperblock } from "./xfs_superblock.ts";
@@ -28,7 +31,7 @@ export async function mountXfs(
   const { path } = volume;
   const source = findDevice(volume.device, blockDevices);
   const disk = diskName(source);
-  Deno.mkdirSync(path, { recursive: true });
+  Deno.mkdirSync(path, { recursive: true, mode: 0o755 });
   const options = parseMountOptions(volume.options);
   if (isMountedAlready(path, source)) {
     // A Frontloader that was killed has left it behind.
@@ -36,11 +39,15 @@ export async function mountXfs(
     note(`${source} was mounted already`);
   } else {
     await makeSureThereIsAnXfs(volume, source, note);
-    mountDevice(source, volume, options);
+    mountDevice({ source, disk }, volume, options);
   }
-  const isReadOnly = (options.flags & MountFlag.RDONLY) !== 0;
-  const growth = isReadOnly ? undefined : growXfs({ path, device: source });
-  return { source, disk, ...growth !== undefined && { growth } };
+  const mounted: MountedVolume = { source, disk };
+  if ((options.flags & MountFlag.RDONLY) !== 0) return mounted;
+  try {
+    return { ...mounted, growth: growXfs({ path, device: source }) };
+  } catch (error) {
+    return { ...mounted, growthError: errorChain(error) };
+  }
 }
 
 /** @throws {Error} if something else is mounted there, which would be hidden */
@@ -73,7 +80,7 @@ async function makeSureThereIsAnXfs(
 }
 
 function mountDevice(
-  source: string,
+  { source, disk }: { readonly source: string; readonly disk: string },
   { path, uid, gid }: XfsVolume,
   { flags, data }: MountOptions,
 ): void {
@@ -83,7 +90,7 @@ function mountDevice(
     root = createMount({ source, target: path, fstype: "xfs", flags, data });
   } catch (error) {
     // XFS gives most of its reasons to the kernel's log alone.
-    const said = kernelLog.take().filter((line) => line.startsWith("XFS"));
+    const said = kernelLog.take().filter((line) => line.startsWith(`XFS (${disk})`));
     if (said.length === 0) throw error;
     const reason = new Error(`The kernel's log says: ${said.slice(0, 4).join("; ")}`);
     throw new Error((error as Error).message, { cause: reason });
@@ -95,25 +102,4 @@ function mountDevice(
   } finally {
     close(root);
   }
-}
-
-/**
- * Gives a mounted volume other options, of those that all file systems have, and another owner.
- *
- * @throws {SyscallError}
- */
-export function remount(volume: VolumeSettings): void {
-  const { path, fstype, device } = volume;
-  const options = parseMountOptions(volume.options);
-  const flags = remountFlags(options);
-  mount({ source: device, target: path, fstype, flags, data: options.data });
-  giveRoot(path, volume);
-}
-
-/** Gives the root of a volume to the user and the group that it is for. */
-export function giveRoot(path: string, { uid, gid }: Pick<VolumeSettings, "uid" | "gid">): void {
-  const now = Deno.statSync(path);
-  // On a read-only volume what is right already must not be an error.
-  if ((uid ?? now.uid) === now.uid && (gid ?? now.gid) === now.gid) return;
-  Deno.chownSync(path, uid ?? null, gid ?? null);
 }

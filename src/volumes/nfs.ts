@@ -6,7 +6,7 @@ import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
 import type { NfsVolume } from "../config/settings.ts";
 import { errorChain } from "../log/error_chain.ts";
-import { giveRoot } from "./mount_xfs.ts";
+import { giveRoot } from "./root_owner.ts";
 import { readMountTable } from "./mount_table.ts";
 import { type NfsOptions, parseNfsOptions } from "./nfs_options.ts";
 import { pingNfs } from "./nfs_ping.ts";

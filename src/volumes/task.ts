@@ -39,6 +39,8 @@ export interface MountedVolume {
   readonly disk?: string;
   /** Said if it has grown on the occasion. */
   readonly growth?: Growth;
+  /** Why it could not grow, the outermost cause first. That it is smaller than it could be is no reason not to use it. */
+  readonly growthError?: readonly string[];
 }
 
 /** Sizes of a file system that has grown, in bytes. */

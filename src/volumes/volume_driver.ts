@@ -170,7 +170,7 @@ export class VolumeDriver {
     try {
       await this.#services.unmount(settings, { lazily: true });
     } catch (error) {
-      this.#report("Cannot unmount it lazily either", error);
+      this.#report("Cannot unmount it lazily either", errorChain(error));
     }
   }
 
@@ -280,6 +280,7 @@ export class VolumeDriver {
     const options = settings.options || undefined;
     this.#logger.info("Mounted {source}", { source, fstype: settings.fstype, options });
     this.#noteGrowth(mounted.growth);
+    if (mounted.growthError !== undefined) this.#reportGrowth(mounted.growthError);
     this.#dispatch({ type: "mounted" });
     this.measure();
   }
@@ -288,7 +289,7 @@ export class VolumeDriver {
     try {
       await this.#services.remount(settings);
     } catch (error) {
-      this.#report("Cannot change how it is mounted", error);
+      this.#report("Cannot change how it is mounted", errorChain(error));
       this.#dispatch({ type: "remountFailed" });
       return;
     }
@@ -302,7 +303,7 @@ export class VolumeDriver {
       await this.#growing;
       await this.#services.unmount(settings, { lazily: false });
     } catch (error) {
-      this.#report("Cannot unmount it", error);
+      this.#report("Cannot unmount it", errorChain(error));
       this.#dispatch({ type: "unmountFailed" });
       return;
     }
@@ -322,7 +323,7 @@ export class VolumeDriver {
     this.#knownDiskSize = size;
     this.#growing = this.#services.grow(phase.settings, source).then(
       (growth) => this.#noteGrowth(growth),
-      (error) => this.#report(`Cannot grow it to the size of ${source}`, error),
+      (error) => this.#reportGrowth(errorChain(error)),
     ).finally(() => this.#growing = undefined);
   }
 
@@ -357,8 +358,12 @@ export class VolumeDriver {
     else this.#logger.error("{message}; it is tried again with back-off", { message });
   }
 
-  #report(what: string, error: unknown): void {
-    const text = [what, ...errorChain(error)].join(": ");
+  #reportGrowth(reasons: readonly string[]): void {
+    this.#report("Cannot grow it to the size of its device", reasons);
+  }
+
+  #report(what: string, reasons: readonly string[]): void {
+    const text = [what, ...reasons].join(": ");
     const isNew = text !== this.#lastError?.message;
     this.#noteError(text);
     if (isNew) this.#logger.error("{text}", { text });

@@ -18,6 +18,7 @@ import {
 } from "../support/fake_containers.ts";
 import { FakeTime } from "../support/fake_time.ts";
 import { fixedRandom } from "../support/fixed_random.ts";
+import { volumeSettings } from "../support/volume_settings.ts";
 
 const RELOAD_INTERVAL = 300;
 const MINUTE = 60_000;
@@ -44,12 +45,15 @@ function digestOf(configuration: Settings): string {
 class FakeVolumes {
   /** Paths of the configured ones. */
   configured: string[] = [];
+  /** Called when they are configured. */
+  onConfigure = () => {};
   /** What containers use of the machine. */
   used: string[] = [];
   stopped = false;
 
   configure(volumes: readonly VolumeSettings[]): void {
     this.configured = volumes.map(({ path }) => path);
+    this.onConfigure();
   }
 
   setUsed(mounts: readonly MountSettings[]): void {
@@ -144,6 +148,57 @@ async function isSettled(promise: Promise<unknown>, time: FakeTime): Promise<boo
   await time.settle();
   return settled;
 }
+
+// Volumes
+
+Deno.test("volumes are configured before the containers that may wait for them, at every change", async () => {
+  using bench = new Bench();
+  const before: number[] = [];
+  bench.volumes.onConfigure = () => before.push(bench.containers.pulls.length);
+  const first = { ...settings({ a: {} }), volumes: [volumeSettings({ path: "/srv" })] };
+  await bench.reload(first);
+  assert.deepEqual([bench.volumes.configured, before], [["/srv"], [0]]);
+  assert.equal(bench.containers.pulls.length, 1);
+  await bench.reload({ ...settings({ a: {}, b: {} }), volumes: [] });
+  assert.deepEqual([bench.volumes.configured, before], [[], [0, 1]]);
+});
+
+Deno.test("what a container mounts is in use from before its launch to its end, also while it leaves", async () => {
+  using bench = new Bench();
+  const mounts = [{ inside: "/data", outside: "/srv/a", readOnly: false }];
+  await bench.reload(settings({ a: { mounts }, b: {} }));
+  assert.deepEqual(bench.volumes.used, []);
+  bench.containers.pulls[0]!.succeed(fakeImage("a"));
+  await bench.time.settle();
+  assert.deepEqual(bench.volumes.used, ["/srv/a"]);
+  const instance = bench.containers.lastLaunch.succeed(101);
+  await bench.time.settle();
+  await bench.reload(settings({ b: {} }));
+  assert.deepEqual(bench.volumes.used, ["/srv/a"]);
+  await bench.end(instance);
+  assert.deepEqual(bench.volumes.used, []);
+});
+
+Deno.test("volumes are given up once all containers have ended", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: {} }));
+  const instance = await bench.up();
+  const stopped = bench.supervisor.stop();
+  await bench.time.advance(HOUR);
+  assert.equal(bench.volumes.stopped, false);
+  await bench.end(instance);
+  await stopped;
+  assert.equal(bench.volumes.stopped, true);
+});
+
+Deno.test("the status of a container that waits for a volume says so, and one that runs does not", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: {} }));
+  bench.containers.missing = "/srv";
+  assert.deepEqual(bench.states, ['a: pulling, waiting for the volume "/srv"']);
+  await bench.up();
+  assert.deepEqual(bench.states, ["a: running"]);
+});
 
 // Configuration
 
