@@ -66,7 +66,7 @@ async function connect({ address, port, patience }: NfsPing): Promise<Deno.TcpCo
 function callOf(id: number): Uint8Array<ArrayBuffer> {
   const words = [id, 0, 2, PROGRAM, VERSION, 0, 0, 0, 0, 0];
   const view = new DataView(new ArrayBuffer(4 + 4 * words.length));
-  [LAST_FRAGMENT | 4 * words.length, ...words].forEach((word, index) =>
+  [LAST_FRAGMENT + 4 * words.length, ...words].forEach((word, index) =>
     view.setUint32(4 * index, word)
   );
   return new Uint8Array(view.buffer);
@@ -92,10 +92,12 @@ function checkAnswer(answer: DataView, id: number): void {
   }
 }
 
+/** @throws {Error} if there is no record, of one fragment and not too long */
 async function readRecord(connection: Deno.Conn): Promise<DataView> {
-  const mark = await readExactly(connection, 4);
-  const length = mark.getUint32(0) & ~LAST_FRAGMENT;
-  return await readExactly(connection, Math.min(length, MAX_ANSWER));
+  const mark = (await readExactly(connection, 4)).getUint32(0);
+  const length = mark - LAST_FRAGMENT;
+  if (length < 0 || length > MAX_ANSWER) throw new Error("It does not speak RPC");
+  return await readExactly(connection, length);
 }
 
 async function readExactly(connection: Deno.Conn, length: number): Promise<DataView> {
