@@ -48,8 +48,7 @@ const volume = object({
   fstype: key(oneOf(["xfs", "nfs4"]), {
     description:
       "The type of the file system. XFS grows by itself when its device has become larger.",
-    examples: ["xfs"],
-    notYet: { except: "xfs" },
+    examples: ["xfs", "nfs4"],
   }),
   options: optionalKey(text("mount options separated by commas", MAX_PATH), {
     description: "Mount options, as mount(8) and the file system know them.",

@@ -496,10 +496,6 @@ const top: Readonly<Record<string, Cases>> = {
         ["/a", "/b", "/a"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
         'volumes[2].path: expected another "path" than that of volumes[0], found "/a"',
       ],
-      [
-        [{ path: "/a", device: "server:/a", fstype: "nfs4" }],
-        'volumes[0].fstype: "nfs4" is not supported yet, only "xfs" is',
-      ],
     ],
   },
   sysctl: {

@@ -53,6 +53,20 @@ export async function pushBusyboxImage(
   });
 }
 
+/** Pushes an image that runs a shell script, with the tag `latest`. */
+export function pushScript(
+  registry: RegistryServer,
+  repository: string,
+  script: string,
+): Promise<Digest> {
+  return pushBusyboxImage(registry, {
+    repository,
+    tag: "latest",
+    files: { "/start": { contents: `#!/bin/sh\n${script}\n`, mode: 0o755 } },
+    entrypoint: ["/start"],
+  });
+}
+
 function busyboxLayer(): Promise<Uint8Array> {
   return tarOf(async (root) => {
     for (const directory of ["bin", "etc", "proc", "sys", "dev", "tmp"]) {
