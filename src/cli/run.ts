@@ -23,6 +23,8 @@ import { MachineIdentity } from "../system/machine_identity.ts";
 import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
+import { machineVolumes } from "../volumes/machine_volumes.ts";
+import { VolumeManager } from "../volumes/volume_manager.ts";
 import { awsServices } from "./aws_services.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -65,6 +67,7 @@ export async function run(args: readonly string[]): Promise<number> {
   const kernelParameters = new KernelParameters();
   const cgroups = await CgroupTree.openOnMachine(directory.path);
   const stages = new StagePool();
+  const volumes = new VolumeManager(machineVolumes);
   const supervisor = new Supervisor({
     async loadSettings() {
       const loaded = await loadPrimary(source);
@@ -72,14 +75,25 @@ export async function run(args: readonly string[]): Promise<number> {
       return loaded;
     },
     containers: {
-      pull(settings, signal) {
+      async pull(settings, signal) {
         // What is pulled is started: the runtime of the stage starts in the meantime.
         stages.prepare();
-        return images.pull(settings, signal);
+        const pulled = await images.pull(settings, signal);
+        const missing = volumes.missing(settings.mounts);
+        if (missing === undefined) return pulled;
+        logger.info("Container {id} waits for the volume {missing}", { id: settings.id, missing });
+        await volumes.whenReady(settings.mounts, signal);
+        // Meanwhile its layers may have been swept, and another image pushed. What is still there is not fetched again.
+        return await images.pull(settings, signal);
       },
+      leftovers: (id) => directory.leftovers.filter((leftover) => leftover.id === id),
+      missingVolume: ({ mounts }) => volumes.missing(mounts),
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
-      launch: (release, onLine) =>
-        launchInstance(release, {
+      async launch(release, onLine) {
+        // A start that follows no pull: its volume is being mounted anew, and below it is a directory of the machine.
+        const missing = volumes.missing(release.settings.mounts);
+        if (missing !== undefined) throw new Error(`The volume "${missing}" is not there`);
+        return await launchInstance(release, {
           layersDirectory: store.layersDirectory,
           layerName: (chainId) => store.name(chainId),
           instancesDirectory: directory.instances,
@@ -88,8 +102,10 @@ export async function run(args: readonly string[]): Promise<number> {
           cgroups,
           mountSource: directory.mountSource,
           environment: identity.environment,
-        }, onLine),
+        }, onLine);
+      },
     },
+    volumes,
     forwardLog: (targets) => syslog.configure(targets),
     setKernelParameters: (parameters) => kernelParameters.apply(parameters),
     sweepLayers: (inUse) => images.sweep(inUse),

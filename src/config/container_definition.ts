@@ -42,7 +42,7 @@ const mountPath = pattern(
 );
 
 /** What is put where the kernel's own file systems are mounted is not to be seen. */
-const imagePath = pattern(
+export const imagePath = pattern(
   /^(?!\/(?:proc|sys|dev)(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
   'an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev"',
   MAX_PATH,

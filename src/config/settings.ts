@@ -10,6 +10,8 @@ import type { ImageReference } from "../registry/reference.ts";
 export interface Settings {
   /** The containers, in the order of the configuration; their ids differ. */
   readonly containers: readonly ContainerSettings[];
+  /** The volumes, in the order of the configuration; their paths differ. */
+  readonly volumes: readonly VolumeSettings[];
   /** Seconds between two looks for new images, without jitter. */
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
@@ -131,6 +133,35 @@ export interface MountSettings {
   readonly outside: string;
   /** True if the container cannot write to it. */
   readonly readOnly: boolean;
+}
+
+/** A file system that is mounted on the machine. */
+export type VolumeSettings = XfsVolume | NfsVolume;
+
+/** What volumes of every kind have. */
+interface AnyVolume {
+  /** Where on the machine: absolute, below "/", without ".", ".." and empty components. */
+  readonly path: string;
+  /** What is mounted, as the configuration names it. */
+  readonly device: string;
+  /** Mount options separated by commas; may be empty. */
+  readonly options: string;
+  /** Who owns its root. Absent: as it is. */
+  readonly uid?: number;
+  /** Which group owns its root. Absent: as it is. */
+  readonly gid?: number;
+}
+
+/** A file system on a block device. */
+export interface XfsVolume extends AnyVolume {
+  readonly fstype: "xfs";
+  /** Whether a device on which nothing is recognisable gets a file system. */
+  readonly format: "never" | "ifBlank";
+}
+
+/** A file system of a server. */
+export interface NfsVolume extends AnyVolume {
+  readonly fstype: "nfs4";
 }
 
 /** What a registry wants to know of who asks. Never to be logged. */

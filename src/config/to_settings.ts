@@ -14,6 +14,7 @@ import type {
   Settings,
   SyslogSettings,
   TmpfsSettings,
+  VolumeSettings,
 } from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
@@ -24,11 +25,12 @@ const ONLY_ID = "container";
 
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
-  const { container, containers = [], docker, checkInterval, reloadInterval } = primary;
-  const { sysctl = {}, syslog = [] } = primary;
+  const { container, containers = [], volumes = [], sysctl = {}, syslog = [] } = primary;
+  const { docker, checkInterval, reloadInterval } = primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
+    volumes: volumes.map(toVolume),
     checkInterval,
     reloadInterval,
     syslog: syslog.map(toSyslogSettings),
@@ -40,6 +42,19 @@ export function toSettings(primary: Primary): Settings {
 export function toMetaSettings(meta: Meta): MetaSettings {
   const { $schema: _, ...settings } = meta;
   return settings;
+}
+
+function toVolume(volume: NonNullable<Primary["volumes"]>[number]): VolumeSettings {
+  const { fstype, format, options = "", path, device, uid, gid } = volume;
+  const common = {
+    path,
+    device,
+    options,
+    ...uid !== undefined && { uid },
+    ...gid !== undefined && { gid },
+  };
+  // What there is to format is in the hands of the server.
+  return fstype === "xfs" ? { ...common, fstype, format } : { ...common, fstype };
 }
 
 function toContainerSettings(

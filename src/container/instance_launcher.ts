@@ -12,6 +12,7 @@ import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import { type OutputStream, type RunningContainer, Stage } from "./launcher.ts";
 import { showVariable } from "./show_variable.ts";
+import { noteInstance } from "./leftovers.ts";
 import type { Release } from "./lifecycle.ts";
 import type { StagePool } from "./stage_pool.ts";
 
@@ -74,6 +75,7 @@ export async function launchInstance(
   const container = await launch(stage, spec, { cgroup, onLine });
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
+  note(directory, { id, pid: container.pid, hostPid });
   try {
     unmountRootFs(rootFs);
   } catch (error) {
@@ -85,7 +87,8 @@ export async function launchInstance(
     pid: container.pid,
     ended: container.ended.finally(() => {
       if (cgroup !== undefined) place.cgroups.remove(cgroup);
-      return Deno.remove(directory);
+      // With the note in it, and nothing else: what the container has written is not here (`mountInstanceRoot`).
+      return Deno.remove(directory, { recursive: true });
     }),
     ...cgroup && { cgroup },
     terminate: (signal) => container.signal(Signal[signal]),
@@ -109,6 +112,16 @@ async function launch(
   } catch (error) {
     const reason = cgroup?.whyKilled();
     throw reason === undefined ? error : new Error(reason, { cause: error });
+  }
+}
+
+function note(directory: string, instance: Parameters<typeof noteInstance>[1]): void {
+  try {
+    noteInstance(directory, instance);
+  } catch (error) {
+    logger.error("The next Frontloader would not wait for this instance to end: {reason}", {
+      reason: errorChain(error).join(": "),
+    });
   }
 }
 

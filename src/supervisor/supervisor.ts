@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Settings, SyslogSettings } from "../config/settings.ts";
+import type { MountSettings, Settings, SyslogSettings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -11,6 +11,8 @@ import {
 import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import { errorChain } from "../log/error_chain.ts";
+import type { VolumeStatus } from "../volumes/volume_driver.ts";
+import type { VolumeManager } from "../volumes/volume_manager.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
 
@@ -22,6 +24,8 @@ export interface SupervisorServices {
   setKernelParameters(parameters: Settings["sysctl"]): readonly string[];
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
+  /** The volumes that containers lie on. */
+  readonly volumes: Pick<VolumeManager, "configure" | "setUsed" | "status" | "stop">;
   /** Says where the log is sent to from now on. */
   forwardLog(targets: readonly SyslogSettings[]): void;
   /** Removes the layers that are not in use. */
@@ -47,6 +51,7 @@ export interface SupervisorStatus {
     /** What of the applied one could not be put into effect. */
     readonly problems: readonly string[];
   };
+  readonly volumes: readonly VolumeStatus[];
   readonly containers: readonly ContainerStatus[];
 }
 
@@ -159,10 +164,12 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval, sysctl, syslog } = settings;
+    const { containers, volumes, checkInterval, sysctl, syslog } = settings;
     this.#services.forwardLog(syslog);
     this.#problems = this.#services.setKernelParameters(sysctl);
     for (const problem of this.#problems) logger.error("{problem}", { problem });
+    // Before the containers, which then know what to wait for.
+    this.#services.volumes.configure(volumes);
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });
@@ -176,7 +183,10 @@ export class Supervisor {
         }
         driver = this.#takeBack(container.id) ?? new ContainerDriver(container.id, {
           ...this.#services.containers,
-          onChange: () => this.#sweepSoon(),
+          onChange: () => {
+            this.#services.volumes.setUsed(this.#mountsInUse());
+            this.#sweepSoon();
+          },
         });
         this.#drivers.set(container.id, driver);
       }
@@ -242,12 +252,13 @@ export class Supervisor {
         },
         problems: this.#problems,
       },
+      volumes: this.#services.volumes.status(),
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
     };
   }
 
   /**
-   * Asks every container to end and waits until all have, however long they take.
+   * Asks every container to end and waits until all have, however long they take. Then volumes are unmounted.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -263,6 +274,11 @@ export class Supervisor {
     await Promise.all(Array.from(this.#removed.values(), (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
+    await this.#services.volumes.stop();
+  }
+
+  #mountsInUse(): MountSettings[] {
+    return Array.from(this.#allDrivers(), (driver) => driver.mountsInUse).flat();
   }
 
   *#allDrivers(): Generator<ContainerDriver> {

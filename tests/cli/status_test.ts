@@ -17,6 +17,7 @@ const base: SupervisorStatus = {
     lastError: undefined,
     problems: [],
   },
+  volumes: [],
   containers: [],
 };
 
@@ -88,6 +89,44 @@ Deno.test("a status for people says what runs, since when, from which digest", (
     "db: waiting to retry, 3 failures in a row",
     "  last error, 10 s ago: Cannot pull: denied",
   ]);
+});
+
+Deno.test("a status for people shows each volume, and what is wrong with it", () => {
+  const text = formatStatus({
+    ...base,
+    volumes: [
+      {
+        path: "/srv",
+        state: "mounted",
+        device: "LABEL=data",
+        source: "/dev/nvme1n1",
+        fstype: "xfs",
+        size: 100 * 2 ** 30,
+        used: 1.5 * 2 ** 30,
+        failures: 0,
+        lastError: undefined,
+      },
+      {
+        path: "/net",
+        state: "waiting to retry",
+        device: "nfs.example.com:/export",
+        source: undefined,
+        fstype: "nfs4",
+        size: undefined,
+        used: undefined,
+        failures: 2,
+        lastError: { at: after(3).toISOString(), message: "Cannot mount it: ETIMEDOUT" },
+      },
+    ],
+  }, after(10));
+  assert.equal(
+    text.split("\n").slice(3).join("\n"),
+    `volume /srv: mounted
+  xfs on LABEL=data (/dev/nvme1n1), 1.5 GiB of 100 GiB used
+volume /net: waiting to retry, 2 failures in a row
+  nfs4 on nfs.example.com:/export
+  last error, 7 s ago: Cannot mount it: ETIMEDOUT`,
+  );
 });
 
 Deno.test("a status for people says why a configuration is not in force", () => {

@@ -471,20 +471,34 @@ const top: Readonly<Record<string, Cases>> = {
     good: [[], [{
       path: "/srv",
       device: "LABEL=x",
-      fstype: "nfs4",
+      fstype: "xfs",
       options: "a,b",
       uid: 1,
       gid: 1,
       format: "ifBlank",
-    }]],
+    }, { path: "/srv/b", device: "sdf", fstype: "xfs" }]],
     bad: [
       [
         [{ path: "srv", device: "", fstype: "ext4", uid: -1, format: "always" }],
-        'volumes[0].path: expected an absolute path, found "srv"',
+        'volumes[0].path: expected an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev", found "srv"',
         'volumes[0].device: expected a device or an NFS export, found ""',
         'volumes[0].fstype: expected "xfs" or "nfs4", found "ext4"',
         `volumes[0].uid: ${idProblem} -1`,
         'volumes[0].format: expected "never" or "ifBlank", found "always"',
+      ],
+      [
+        ["/a", "/", "/a/", "/b/../c"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
+        ...[["/", 1], ["/a/", 2], ["/b/../c", 3]].map(([path, index]) =>
+          `volumes[${index}].path: expected an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev", found "${path}"`
+        ),
+      ],
+      [
+        ["/a", "/b", "/a"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
+        'volumes[2].path: expected another "path" than that of volumes[0], found "/a"',
+      ],
+      [
+        [{ path: "/a", device: "server:/a", fstype: "nfs4" }],
+        'volumes[0].fstype: "nfs4" is not supported yet, only "xfs" is',
       ],
     ],
   },

@@ -10,11 +10,31 @@ function settingsOf(keys: string): ContainerSettings {
 Deno.test("an empty configuration is valid, and runs nothing", () => {
   assert.deepEqual(parsePrimary("{}", "f"), {
     containers: [],
+    volumes: [],
     checkInterval: 600,
     reloadInterval: 300,
     syslog: [],
     sysctl: {},
   });
+});
+
+Deno.test("volumes are what their keys say; what a server exports is not formatted", () => {
+  const text = `{"volumes": [
+    {"path": "/a", "device": "sdf", "fstype": "xfs"},
+    {"path": "/b", "device": "LABEL=b", "fstype": "xfs", "options": "ro", "uid": 1, "gid": 2, "format": "ifBlank"},
+  ]}`;
+  assert.deepEqual(parsePrimary(text, "f").volumes, [
+    { path: "/a", device: "sdf", fstype: "xfs", options: "", format: "never" },
+    {
+      path: "/b",
+      device: "LABEL=b",
+      fstype: "xfs",
+      options: "ro",
+      uid: 1,
+      gid: 2,
+      format: "ifBlank",
+    },
+  ]);
 });
 
 Deno.test("a target of the log has a transport and the port that belongs to it", () => {

@@ -14,6 +14,7 @@ const status: SupervisorStatus = {
     lastError: undefined,
     problems: [],
   },
+  volumes: [],
   containers: [],
 };
 

@@ -214,6 +214,11 @@ export class FakeContainers implements DriverServices {
     return launch.answer;
   };
 
+  /** A volume that is not there. */
+  missing: string | undefined;
+
+  missingVolume = (): string | undefined => this.missing;
+
   onChange = (): void => {
     this.changes++;
   };
