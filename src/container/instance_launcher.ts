@@ -22,7 +22,7 @@ export interface InstancePlace {
   readonly layersDirectory: string;
   /** Name of a layer's directory in it. */
   layerName(chainId: ChainId): string;
-  /** Directory for one of each instance: empty, it says that there is an instance of this name. */
+  /** Directory for one of each instance: it says that there is an instance of this name, and holds the note on it. */
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
@@ -80,7 +80,8 @@ export async function launchInstance(
   }
   return {
     pid: container.pid,
-    ended: container.ended.finally(() => Deno.remove(directory)),
+    // The note alone is in there: what the container wrote is elsewhere, and ended with it.
+    ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
     terminate: (signal) => container.signal(Signal[signal]),
     startJob: (command, onLine) => launchJob(container, jobSpecOf(spec, command, init), onLine),
     timeZone: spec.env["TZ"],
