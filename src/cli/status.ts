@@ -36,7 +36,7 @@ export function formatStatus(
 }
 
 function formatConfiguration(
-  { source, digest, appliedAt, readAt, lastError }: SupervisorStatus["configuration"],
+  { source, digest, appliedAt, readAt, lastError, problems }: SupervisorStatus["configuration"],
   now: Date,
 ): string[] {
   return [
@@ -47,6 +47,7 @@ function formatConfiguration(
     ...lastError === undefined ? [] : [
       `  the newest is not in force, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`,
     ],
+    ...problems.map((problem) => `  ${indented(problem)}`),
   ];
 }
 

@@ -135,9 +135,9 @@ export const primary = object({
       "an object of kernel parameters",
     ),
     {
-      description: "Kernel parameters that are set before any container starts.",
+      description:
+        "Kernel parameters that are set before any container starts, as sysctl(8) names them. One that cannot be set is reported, and keeps nothing from starting. One that is removed from the configuration keeps its value.",
       examples: [{ "net.core.somaxconn": "4096" }],
-      notYet: true,
     },
   ),
   syslog: optionalKey(list(syslogTarget, "a list of targets"), {

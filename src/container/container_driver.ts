@@ -9,6 +9,7 @@ import { OUTPUT_CATEGORY } from "../log/log.ts";
 import type { Digest } from "../registry/digest.ts";
 import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
+import type { InstanceCgroup } from "./cgroup/instance_cgroup.ts";
 import type { Leftover } from "./leftovers.ts";
 import { describeExit } from "./children.ts";
 import { type JobOutput, JobRuns, type JobStart, type JobStatus } from "./cron/job_runs.ts";
@@ -36,6 +37,8 @@ export interface RunningInstance {
   terminate(signal: FinalSignal): void;
   /** Ends it, and everything in it, at once. */
   kill(): void;
+  /** The cgroup with its processes; absent where it has none of its own. */
+  readonly cgroup?: InstanceCgroup;
   /** Starts a job in it; resolves once the job's program runs. */
   startJob(command: readonly string[], onLine: JobOutput): Promise<RunningJob>;
   /** What its environment says of the time zone. */
@@ -376,6 +379,11 @@ export class ContainerDriver {
       pid: running.pid,
       digest: release.image.digest,
     });
+    running.cgroup?.onKill((what) => {
+      const text = `Instance ${number}: ${what}`;
+      this.#noteError(text);
+      this.#logger.warn("{text}", { text });
+    });
     this.#dispatch({ type: "started", instance: number });
     // It may have been called off while it was being launched.
     if (instance.terminateAsked) running.terminate(instance.finalSignal);
@@ -553,9 +561,10 @@ function linesTo(output: Logger): JobOutput {
 }
 
 /** Waits for the end of an instance. It has ended, too, where something of it could not be cleared away. */
-async function endOf({ ended }: RunningInstance): Promise<{ how: string; clean: boolean }> {
+async function endOf({ ended, cgroup }: RunningInstance): Promise<{ how: string; clean: boolean }> {
   try {
-    return { how: describeExit(await ended), clean: true };
+    const status = await ended;
+    return { how: cgroup?.describeEnd(status) ?? describeExit(status), clean: true };
   } catch (error) {
     return { how: errorChain(error).join(": "), clean: false };
   }

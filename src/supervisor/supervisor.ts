@@ -18,6 +18,8 @@ const logger = getLogger(["frontloader", "supervisor"]);
 export interface SupervisorServices {
   /** Reads and validates the primary configuration. */
   loadSettings(): Promise<LoadedSettings>;
+  /** Sets parameters of the kernel, and returns what could not be set, and why. */
+  setKernelParameters(parameters: Settings["sysctl"]): readonly string[];
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
   /** Says where the log is sent to from now on. */
@@ -42,6 +44,8 @@ export interface SupervisorStatus {
     readonly readAt: string | undefined;
     /** Why the newest one is not applied; undefined if it is. */
     readonly lastError: { readonly at: string; readonly message: string } | undefined;
+    /** What of the applied one could not be put into effect. */
+    readonly problems: readonly string[];
   };
   readonly containers: readonly ContainerStatus[];
 }
@@ -67,6 +71,7 @@ export class Supervisor {
   #appliedAt: Date | undefined;
   #readAt: Date | undefined;
   #configurationError: { readonly at: Date; readonly message: string } | undefined;
+  #problems: readonly string[] = [];
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   #reloading: Promise<void> | undefined;
@@ -154,8 +159,10 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval, syslog } = settings;
+    const { containers, checkInterval, sysctl, syslog } = settings;
     this.#services.forwardLog(syslog);
+    this.#problems = this.#services.setKernelParameters(sysctl);
+    for (const problem of this.#problems) logger.error("{problem}", { problem });
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });
@@ -233,6 +240,7 @@ export class Supervisor {
           at: this.#configurationError.at.toISOString(),
           message: this.#configurationError.message,
         },
+        problems: this.#problems,
       },
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
     };

@@ -489,12 +489,22 @@ const top: Readonly<Record<string, Cases>> = {
     ],
   },
   sysctl: {
-    good: [{}, { "net.core.somaxconn": "4096" }],
+    good: [{}, { "net.core.somaxconn": "4096", "net.ipv4.conf.eth0/1.forwarding": "1" }, {
+      "net/ipv4/conf/eth0.1/forwarding": "",
+    }],
     bad: [
       [
         { "vm.swappiness": 1, "x y": "1" },
         'sysctl["vm.swappiness"]: expected a string, found 1',
         'sysctl["x y"]: expected the name of a kernel parameter, found "x y"',
+      ],
+      [
+        { "../sysrq-trigger": "", "kernel/../../x": "", "a": "", "/vm/swappiness": "", "a..b": "" },
+        ...["../sysrq-trigger", "kernel/../../x", "a", "/vm/swappiness", "a..b"].map((key) =>
+          `sysctl${
+            key === "a" ? ".a" : `["${key}"]`
+          }: expected the name of a kernel parameter, found "${key}"`
+        ),
       ],
     ],
   },

@@ -182,6 +182,19 @@ Deno.test("an end that nobody asked for is a warning that says how it came", asy
   });
 });
 
+Deno.test("processes that are killed for want of memory are told of in log and status, and so is an end by it", async () => {
+  using bench = new Bench();
+  const instance = await bench.run();
+  instance.cgroup.kill("a process was killed: out of memory");
+  const text = "Instance 1: a process was killed: out of memory";
+  assert.deepEqual(bench.log.lines("killed"), [`warning web: ${text}`]);
+  assert.equal(bench.lastError, text);
+  assert.equal(bench.driver.status().state, "running");
+  instance.cgroup.end = "exit status 137: out of memory";
+  await bench.end(instance, 137);
+  assert.equal(bench.lastError, "Instance 1 ended: exit status 137: out of memory");
+});
+
 Deno.test("after 10 min an instance has a clean record", async () => {
   using bench = new Bench();
   await bench.end(await bench.run());
