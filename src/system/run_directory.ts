@@ -3,6 +3,7 @@ import { umount, UmountFlag } from "../../ffi/mount.ts";
 import { type Leftover, readLeftovers } from "../container/leftovers.ts";
 import { ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { mountStoreFileSystem } from "../image/store_file_system.ts";
+import { namesIn } from "./names_in.ts";
 
 /** Names another directory than `/run/frontloader`, so that several can run on one machine: in tests, say. */
 const RUN_DIRECTORY_VARIABLE = "FL_RUN_DIR";
@@ -80,15 +81,6 @@ export class RunDirectory {
 /** The path of the control socket in a run directory. */
 export function controlSocketOf(runDirectory: string): string {
   return `${runDirectory}/frontloader.sock`;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 function removeIfThere(path: string): void {
