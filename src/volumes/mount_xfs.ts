@@ -1,14 +1,14 @@
 import { close } from "../../ffi/descriptors.ts";
-import { attachMount, MountFlag } from "../../ffi/mount.ts";
+import { attachMount } from "../../ffi/mount.ts";
 import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
 import type { XfsVolume } from "../config/settings.ts";
 import { errorChain } from "../log/error_chain.ts";
-import { blockDevices, diskName, numbersOf, readStart } from "./block_devices.ts";
+import { blockDevices, diskName, diskSize, numbersOf, readStart } from "./block_devices.ts";
 import { findDevice } from "./find_device.ts";
 import { formatIfBlank } from "./format.ts";
 import { growXfs } from "./grow_xfs.ts";
-import { type MountOptions, parseMountOptions } from "./mount_options.ts";
+import { isReadOnly, type MountOptions, parseMountOptions } from "./mount_options.ts";
 import { kernelMessages } from "./kernel_messages.ts";
 import { readMountTable } from "./mount_table.ts";
 import { remount } from "./remount.ts";
@@ -41,8 +41,9 @@ export async function mountXfs(
     await makeSureThereIsAnXfs(volume, source, note);
     mountDevice({ source, disk }, volume, options);
   }
-  const mounted: MountedVolume = { source, disk };
-  if ((options.flags & MountFlag.RDONLY) !== 0) return mounted;
+  if (isReadOnly(options)) return { source, disk };
+  // Before the look at the file system: what comes to the device after it will be noticed.
+  const mounted: MountedVolume = { source, disk, diskSize: diskSize(disk) };
   try {
     return { ...mounted, growth: growXfs({ path, device: source }) };
   } catch (error) {

@@ -27,7 +27,7 @@ export class FakeVolumeServices implements VolumeManagerServices {
     { signal }: { signal: AbortSignal },
   ): Promise<MountedVolume> {
     const disk = device.replace("/dev/", "");
-    const mounted: MountedVolume = { source: device, disk };
+    const mounted: MountedVolume = { source: device, disk, diskSize: this.disks.get(disk) };
     return this.#ask(`mount ${path}`, signal).then((result) =>
       (result ?? mounted) as MountedVolume
     );

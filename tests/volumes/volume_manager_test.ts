@@ -288,6 +288,21 @@ Deno.test("a volume grows when its disk has: on an event, or found by the look e
   assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
 });
 
+Deno.test("a volume that is read-only does not grow, and does once it is not any more", async () => {
+  using bench = new Bench();
+  bench.services.disks.set("sdb", 100);
+  const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
+  await bench.configure(volume("ro"));
+  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb" });
+  bench.services.disks.set("sdb", 200);
+  await bench.time.advance(5 * MINUTE);
+  assert.deepEqual(bench.services.open, []);
+  await bench.configure(volume("rw"));
+  await bench.succeed("remount /a rw");
+  await bench.time.advance(MINUTE);
+  assert.deepEqual(bench.services.open.map(({ what }) => what), ["grow /a"]);
+});
+
 Deno.test("growth that brings nothing, or fails, is not tried again before the disk changes", async () => {
   using bench = new Bench();
   bench.services.disks.set("a", 100);
@@ -309,7 +324,8 @@ Deno.test("a volume that cannot grow when it is mounted is used as it is, and th
   bench.services.disks.set("sdb", 100);
   await bench.configure(on("/a", { device: "/dev/sdb" }));
   const growthError = ["Cannot grow to 100 blocks", "EIO"];
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb", growthError });
+  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb", diskSize: 100, growthError });
+  await bench.time.advance(5 * MINUTE);
   assert.equal(bench.manager.missing(mounts("/a")), undefined);
   assert.deepEqual(bench.log.lines("error"), [
     "error   /a: Cannot grow it to the size of its device: Cannot grow to 100 blocks: EIO",
