@@ -44,5 +44,5 @@ async function mountVolume(
 ): Promise<MountedVolume> {
   if (volume.fstype === "xfs") return await mountXfs(volume, note);
   await mountNfs(volume, AbortSignal.timeout(NFS_PATIENCE_MS));
-  return { source: volume.device };
+  return { source: volume.device, mountPoint: Deno.realPathSync(volume.path) };
 }

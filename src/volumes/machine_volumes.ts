@@ -1,6 +1,7 @@
 import { DeviceEvents } from "../../ffi/device_events.ts";
 import { diskSize } from "./block_devices.ts";
 import type { VolumeManagerServices } from "./volume_manager.ts";
+import { readMountTable } from "./mount_table.ts";
 import { usageOf } from "./usage.ts";
 import { runVolumeTask } from "./volume_process.ts";
 
@@ -12,6 +13,7 @@ const SYNC_PATIENCE_MS = 120_000;
 /** The volumes of this machine. Whatever may hang does so in a process of its own. */
 export const machineVolumes: VolumeManagerServices = {
   mount: (volume, options) => runVolumeTask({ task: "mount", volume }, options),
+  isMountPoint: (path) => readMountTable().some((mount) => mount.path === path),
   async remount(volume) {
     await runVolumeTask({ task: "remount", volume });
   },

@@ -32,18 +32,19 @@ export async function mountXfs(
   const source = findDevice(volume.device, blockDevices);
   const disk = diskName(source);
   Deno.mkdirSync(path, { recursive: true, mode: 0o755 });
+  const mountPoint = Deno.realPathSync(path);
   const options = parseMountOptions(volume.options);
-  if (isMountedAlready(path, source)) {
+  if (isMountedAlready(mountPoint, source)) {
     // A Frontloader that was killed has left it behind.
     remount(volume);
     note(`${source} was mounted already`);
   } else {
     await makeSureThereIsAnXfs(volume, source, note);
-    mountDevice({ source, disk }, volume, options);
+    mountDevice({ source, mountPoint, disk }, volume, options);
   }
-  if (isReadOnly(options)) return { source, disk };
+  if (isReadOnly(options)) return { source, mountPoint, disk };
   // Before the look at the file system: what comes to the device after it will be noticed.
-  const mounted: MountedVolume = { source, disk, diskSize: diskSize(disk) };
+  const mounted: MountedVolume = { source, mountPoint, disk, diskSize: diskSize(disk) };
   try {
     return { ...mounted, growth: growXfs({ path, device: source }) };
   } catch (error) {
@@ -52,14 +53,13 @@ export async function mountXfs(
 }
 
 /** @throws {Error} if something else is mounted there, which would be hidden */
-function isMountedAlready(path: string, source: string): boolean {
-  const real = Deno.realPathSync(path);
-  const found = readMountTable().findLast((mount) => mount.path === real);
+function isMountedAlready(mountPoint: string, source: string): boolean {
+  const found = readMountTable().findLast(({ path }) => path === mountPoint);
   if (found === undefined) return false;
   const device = numbersOf(Deno.statSync(source).rdev!);
   if (found.fstype === "xfs" && found.device === device) return true;
   throw new Error(
-    `Cannot mount "${source}" on "${path}": "${found.source}" (${found.fstype}) is mounted there`,
+    `Cannot mount "${source}" on "${mountPoint}": "${found.source}" (${found.fstype}) is mounted there`,
   );
 }
 
@@ -81,7 +81,7 @@ async function makeSureThereIsAnXfs(
 }
 
 function mountDevice(
-  { source, disk }: { readonly source: string; readonly disk: string },
+  { source, mountPoint, disk }: Required<Pick<MountedVolume, "source" | "mountPoint" | "disk">>,
   { path, uid, gid }: XfsVolume,
   { flags, data }: MountOptions,
 ): void {
@@ -99,7 +99,7 @@ function mountDevice(
   try {
     // Before anybody can see it.
     giveRoot(descriptorPath(root), { uid, gid });
-    attachMount(root, path);
+    attachMount(root, mountPoint);
   } finally {
     close(root);
   }

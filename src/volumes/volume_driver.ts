@@ -25,6 +25,8 @@ export interface VolumeServices extends VolumeSizeServices {
     volume: VolumeSettings,
     options: { readonly signal: AbortSignal; readonly onNote: (note: string) => void },
   ): Promise<MountedVolume>;
+  /** True if something is mounted there, without symlinks in the path, as the kernel knows without asking it. */
+  isMountPoint(path: string): boolean;
   /** Gives a mounted volume other options and another owner. */
   remount(volume: VolumeSettings): Promise<void>;
   /** Unmounts; `lazily`: whatever uses it keeps it, out of sight. */
@@ -101,14 +103,32 @@ export class VolumeDriver {
   }
 
   /** Called when devices of the machine may have come or changed, and every now and then. */
-  lookAtDevices(): void {
+  look(): void {
     this.#dispatch({ type: "devicesChanged" });
+    this.#lookWhetherMounted();
     const { phase } = this.#state;
     if (phase.tag !== "mounted") return;
     this.#size?.check(phase.settings, {
       grown: (growth) => this.#noteGrowth(growth),
       failed: (error) => this.#reportGrowth(errorChain(error)),
     });
+  }
+
+  /** A container that starts on a volume that somebody has unmounted writes into the directory below it. */
+  #lookWhetherMounted(): void {
+    const { phase } = this.#state;
+    if (phase.tag !== "mounted" && phase.tag !== "stale" && phase.tag !== "busy") return;
+    if (this.#mounted === undefined || this.#services.isMountPoint(this.#mounted.mountPoint)) {
+      return;
+    }
+    this.#report("Somebody has unmounted it", []);
+    this.#forgetMount();
+    this.#dispatch({ type: "lost" });
+  }
+
+  #forgetMount(): void {
+    this.#mounted = undefined;
+    this.#size = undefined;
   }
 
   /** Called every now and then. */
@@ -289,8 +309,7 @@ export class VolumeDriver {
       this.#dispatch({ type: "unmountFailed" });
       return;
     }
-    this.#mounted = undefined;
-    this.#size = undefined;
+    this.#forgetMount();
     this.#logger.info("Unmounted");
     this.#dispatch({ type: "unmounted" });
   }

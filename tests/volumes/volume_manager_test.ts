@@ -263,6 +263,20 @@ Deno.test("a volume that cannot be unmounted is tried again, and is mounted stil
   assert.deepEqual(bench.states, {});
 });
 
+Deno.test("a volume that somebody has unmounted is mounted again, and who starts meanwhile waits", async () => {
+  using bench = new Bench();
+  await bench.configure("/a");
+  await bench.succeed("mount /a");
+  bench.manager.setUsed(mounts("/a"));
+  bench.services.lost.add("/a");
+  await bench.time.advance(MINUTE);
+  assert.equal(bench.manager.missing(mounts("/a")), "/a");
+  assert.equal(bench.log.lines("Somebody has unmounted it").length, 1);
+  bench.services.lost.clear();
+  await bench.succeed("mount /a");
+  assert.equal(bench.manager.missing(mounts("/a")), undefined);
+});
+
 // Growing
 
 Deno.test("a volume grows when its disk has: on an event, or found by the look every minute", async () => {
@@ -293,7 +307,7 @@ Deno.test("a volume that is read-only does not grow, and does once it is not any
   bench.services.disks.set("sdb", 100);
   const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
   await bench.configure(volume("ro"));
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb" });
+  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
   bench.services.disks.set("sdb", 200);
   await bench.time.advance(5 * MINUTE);
   assert.deepEqual(bench.services.open, []);
@@ -324,7 +338,13 @@ Deno.test("a volume that cannot grow when it is mounted is used as it is, and th
   bench.services.disks.set("sdb", 100);
   await bench.configure(on("/a", { device: "/dev/sdb" }));
   const growthError = ["Cannot grow to 100 blocks", "EIO"];
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb", diskSize: 100, growthError });
+  await bench.succeed("mount /a", {
+    source: "/dev/sdb",
+    mountPoint: "/a",
+    disk: "sdb",
+    diskSize: 100,
+    growthError,
+  });
   await bench.time.advance(5 * MINUTE);
   assert.equal(bench.manager.missing(mounts("/a")), undefined);
   assert.deepEqual(bench.log.lines("error"), [
@@ -381,7 +401,7 @@ Deno.test("status tells what is mounted, and what went wrong last", async () => 
   await bench.configure(on("/a", { device: "LABEL=data" }));
   await bench.fail("mount /a");
   await bench.time.advance(1_500);
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb" });
+  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
   assert.deepEqual(bench.manager.status(), [{
     path: "/a",
     state: "mounted",
