@@ -16,6 +16,7 @@ usage: ./build.sh COMMAND
   ok        format, lint, type check and unit tests: what to run before a commit
   bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
   bundle    the program as one script for the deno binary: dist/main.js
+  guest-kernel  Debian's kernel for the guests of tests/boot: .cache/guest
 EOF
 }
 
@@ -73,14 +74,16 @@ need_runtime() {
 
 # Debian's kernel for cloud machines, for the guests of tests/boot. It is not installed on this machine.
 need_guest_kernel() {
-  local directory="$CACHE/guest"
-  [ -e "$directory/vmlinuz" ] && return
-  say "downloading Debian's kernel into ${directory#"$PWD"/}"
-  mkdir -p "$directory"
-  local package
-  package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p')
-  (cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb)
-  ln -sf "boot/$(basename "$directory"/boot/vmlinuz-*)" "$directory/vmlinuz"
+  local directory="$CACHE/guest" package version
+  if [ ! -e "$directory/vmlinuz" ]; then
+    say "downloading Debian's kernel into ${directory#"$PWD"/}"
+    mkdir -p "$directory"
+    package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p')
+    (cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb)
+    ln -sf "boot/$(basename "$directory"/boot/vmlinuz-*)" "$directory/vmlinuz"
+  fi
+  version=$(basename "$directory"/lib/modules/*)
+  [ -e "$directory/lib/modules/$version/modules.dep" ] || depmod --basedir "$directory" "$version"
 }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces and mounts"; }
@@ -114,9 +117,9 @@ run_tests() {
   need_root test
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
-    qemu-system-x86 cpio syslog-ng-core runc strace xfsprogs e2fsprogs btrfs-progs dosfstools exfatprogs ntfs-3g \
-    f2fs-tools nilfs-tools jfsutils reiserfsprogs udftools lvm2 bcache-tools cryptsetup-bin squashfs-tools genisoimage \
-    gdisk fdisk
+    qemu-system-x86 cpio syslog-ng-core runc strace kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs e2fsprogs \
+    btrfs-progs dosfstools exfatprogs ntfs-3g f2fs-tools nilfs-tools jfsutils reiserfsprogs udftools lvm2 bcache-tools \
+    cryptsetup-bin squashfs-tools genisoimage gdisk fdisk
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
@@ -154,6 +157,10 @@ case "${1:-}" in
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;
   bundle) bundle ;;
+  guest-kernel)
+    need_packages kmod
+    need_guest_kernel
+    ;;
   *)
     usage
     [ "${1:-}" = help ] || exit 2

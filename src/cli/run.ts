@@ -4,6 +4,7 @@ import { setHostname } from "../../ffi/namespaces.ts";
 import { EcrTokens } from "../aws/ecr_tokens.ts";
 import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
+import { CgroupTree } from "../container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { containerOfProcess } from "../container/process_container.ts";
 import { StagePool } from "../container/stage_pool.ts";
@@ -17,6 +18,7 @@ import { SyslogForwarder } from "../log/syslog/forwarder.ts";
 import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { KernelParameters } from "../system/kernel_parameters.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
 import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
@@ -62,6 +64,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store, new EcrTokens(aws));
+  const kernelParameters = new KernelParameters();
+  const cgroups = await CgroupTree.openOnMachine(directory.path);
   const stages = new StagePool();
   const volumes = new VolumeManager(machineVolumes);
   const supervisor = new Supervisor({
@@ -82,6 +86,7 @@ export async function run(args: readonly string[]): Promise<number> {
         // Meanwhile its layers may have been swept, and another image pushed. What is still there is not fetched again.
         return await images.pull(settings, signal);
       },
+      leftovers: (id) => directory.leftovers.filter((leftover) => leftover.id === id),
       missingVolume: ({ mounts }) => volumes.missing(mounts),
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
       async launch(release, onLine) {
@@ -94,6 +99,7 @@ export async function run(args: readonly string[]): Promise<number> {
           instancesDirectory: directory.instances,
           init,
           stages,
+          cgroups,
           mountSource: directory.mountSource,
           environment: identity.environment,
         }, onLine);
@@ -101,6 +107,7 @@ export async function run(args: readonly string[]): Promise<number> {
     },
     volumes,
     forwardLog: (targets) => syslog.configure(targets),
+    setKernelParameters: (parameters) => kernelParameters.apply(parameters),
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
@@ -143,6 +150,7 @@ export async function run(args: readonly string[]): Promise<number> {
   await stages[Symbol.asyncDispose]();
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
+  await cgroups.close();
   directory.close();
   await closeMachineLogs();
   logger.info("Stopped");

@@ -39,7 +39,7 @@ export function formatStatus(
 }
 
 function formatConfiguration(
-  { source, digest, appliedAt, readAt, lastError }: SupervisorStatus["configuration"],
+  { source, digest, appliedAt, readAt, lastError, problems }: SupervisorStatus["configuration"],
   now: Date,
 ): string[] {
   return [
@@ -50,6 +50,7 @@ function formatConfiguration(
     ...lastError === undefined ? [] : [
       `  the newest is not in force, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`,
     ],
+    ...problems.map((problem) => `  ${indented(problem)}`),
   ];
 }
 

@@ -48,8 +48,7 @@ const volume = object({
   fstype: key(oneOf(["xfs", "nfs4"]), {
     description:
       "The type of the file system. XFS grows by itself when its device has become larger.",
-    examples: ["xfs"],
-    notYet: { except: "xfs" },
+    examples: ["xfs", "nfs4"],
   }),
   options: optionalKey(text("mount options separated by commas", MAX_PATH), {
     description: "Mount options, as mount(8) and the file system know them.",
@@ -139,9 +138,9 @@ export const primary = object({
       "an object of kernel parameters",
     ),
     {
-      description: "Kernel parameters that are set before any container starts.",
+      description:
+        "Kernel parameters that are set before any container starts, as sysctl(8) names them. One that cannot be set is reported, and keeps nothing from starting. One that is removed from the configuration keeps its value.",
       examples: [{ "net.core.somaxconn": "4096" }],
-      notYet: true,
     },
   ),
   syslog: optionalKey(list(syslogTarget, "a list of targets"), {

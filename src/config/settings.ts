@@ -16,6 +16,8 @@ export interface Settings {
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
   readonly reloadInterval: number;
+  /** Kernel parameters by their names, as sysctl(8) takes them. */
+  readonly sysctl: Readonly<Record<string, string>>;
   /** Where the log is sent to, beside standard output. */
   readonly syslog: readonly SyslogSettings[];
 }
@@ -58,6 +60,7 @@ export interface ContainerSettings {
   readonly hostPid: boolean;
   /** True if its environment is logged when it starts. */
   readonly logEnvironment: boolean;
+  readonly limits: LimitSettings;
   readonly tmpfs: readonly TmpfsSettings[];
   readonly files: readonly FileSettings[];
   /** Bind mounts in the order of the configuration. */
@@ -78,6 +81,18 @@ export interface ContainerSettings {
   readonly cron: readonly JobSettings[];
   /** True if it is not to run. */
   readonly disabled: boolean;
+}
+
+/** What an instance may use. What is absent is not limited, or not more than everything is. */
+export interface LimitSettings {
+  /** Open files of each process. Absent: a default. */
+  readonly filedescriptors?: number;
+  /** Bytes of memory, of all processes together. */
+  readonly memory?: number;
+  /** How many CPUs it may keep busy, from 0.01. */
+  readonly cpu?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
 }
 
 /** A job that runs inside a container. */

@@ -8,6 +8,7 @@ import type {
   ContainerSettings,
   FileSettings,
   JobSettings,
+  LimitSettings,
   MetaSettings,
   MountSettings,
   Settings,
@@ -24,7 +25,7 @@ const ONLY_ID = "container";
 
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
-  const { container, containers = [], volumes = [], syslog = [] } = primary;
+  const { container, containers = [], volumes = [], sysctl = {}, syslog = [] } = primary;
   const { docker, checkInterval, reloadInterval } = primary;
   const all = container === undefined ? containers : [container];
   return {
@@ -33,6 +34,7 @@ export function toSettings(primary: Primary): Settings {
     checkInterval,
     reloadInterval,
     syslog: syslog.map(toSyslogSettings),
+    sysctl,
   };
 }
 
@@ -61,7 +63,7 @@ function toContainerSettings(
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
-  const { cron = [], finalSignal, stopBeforeStart, stopTimeout } = container;
+  const { cron = [], finalSignal, limits = {}, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -82,6 +84,7 @@ function toContainerSettings(
     init,
     hostPid,
     logEnvironment,
+    limits: toLimits(limits),
     tmpfs: tmpfs.map(toTmpfs),
     files: Object.entries(files).map(([path, file]) => toFile(path, file)),
     mounts: Object.entries(container.mounts).map(([inside, outside]) => toMount(inside, outside)),
@@ -143,6 +146,10 @@ function toTmpfs(tmpfs: NonNullable<Container["tmpfs"]>[number]): TmpfsSettings 
   if (typeof tmpfs === "string") return { path: tmpfs };
   const { path, size } = tmpfs;
   return { path, ...size !== undefined && { size: toBytes(size) } };
+}
+
+function toLimits({ memory, ...limits }: NonNullable<Container["limits"]>): LimitSettings {
+  return { ...limits, ...memory !== undefined && { memory: toBytes(memory) } };
 }
 
 const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };

@@ -20,6 +20,8 @@ const logger = getLogger(["frontloader", "supervisor"]);
 export interface SupervisorServices {
   /** Reads and validates the primary configuration. */
   loadSettings(): Promise<LoadedSettings>;
+  /** Sets parameters of the kernel, and returns what could not be set, and why. */
+  setKernelParameters(parameters: Settings["sysctl"]): readonly string[];
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
   /** The volumes that containers lie on. */
@@ -46,6 +48,8 @@ export interface SupervisorStatus {
     readonly readAt: string | undefined;
     /** Why the newest one is not applied; undefined if it is. */
     readonly lastError: { readonly at: string; readonly message: string } | undefined;
+    /** What of the applied one could not be put into effect. */
+    readonly problems: readonly string[];
   };
   readonly volumes: readonly VolumeStatus[];
   readonly containers: readonly ContainerStatus[];
@@ -72,6 +76,7 @@ export class Supervisor {
   #appliedAt: Date | undefined;
   #readAt: Date | undefined;
   #configurationError: { readonly at: Date; readonly message: string } | undefined;
+  #problems: readonly string[] = [];
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   #reloading: Promise<void> | undefined;
@@ -159,8 +164,10 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, volumes, checkInterval, syslog } = settings;
+    const { containers, volumes, checkInterval, sysctl, syslog } = settings;
     this.#services.forwardLog(syslog);
+    this.#problems = this.#services.setKernelParameters(sysctl);
+    for (const problem of this.#problems) logger.error("{problem}", { problem });
     // Before the containers, which then know what to wait for.
     this.#services.volumes.configure(volumes);
     for (const [id, driver] of this.#drivers) {
@@ -243,6 +250,7 @@ export class Supervisor {
           at: this.#configurationError.at.toISOString(),
           message: this.#configurationError.message,
         },
+        problems: this.#problems,
       },
       volumes: this.#services.volumes.status(),
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),

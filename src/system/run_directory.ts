@@ -1,5 +1,6 @@
 import { openForReading, tryLock } from "../../ffi/descriptors.ts";
 import { umount, UmountFlag } from "../../ffi/mount.ts";
+import { type Leftover, readLeftovers } from "../container/leftovers.ts";
 import { ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { mountStoreFileSystem } from "../image/store_file_system.ts";
 import { namesIn } from "./names_in.ts";
@@ -27,6 +28,8 @@ export class RunDirectory {
   readonly socket: string;
   /** Source of this Frontloader's mounts in the kernel's list. */
   readonly mountSource: string;
+  /** What one that was killed has left running. */
+  leftovers: readonly Leftover[] = [];
 
   private constructor(path: string) {
     this.path = path;
@@ -54,6 +57,7 @@ export class RunDirectory {
     Deno.writeTextFileSync(lock, `${Deno.pid}\n`);
     // Absolute, since overlays are mounted with another current directory.
     const directory = new RunDirectory(Deno.realPathSync(path));
+    directory.leftovers = readLeftovers(directory.instances);
     directory.#clear();
     Deno.mkdirSync(directory.store, { recursive: true, mode: 0o700 });
     mountStoreFileSystem(directory.store, directory.mountSource);

@@ -7,9 +7,6 @@ import { mountXfs } from "./mount_xfs.ts";
 import { remount } from "./remount.ts";
 import { usageOf } from "./usage.ts";
 
-/** So long a server has to let its export be mounted. */
-const NFS_PATIENCE_MS = 120_000;
-
 /**
  * Does what a volume child is told. Anything in here may block for ever.
  *
@@ -43,6 +40,6 @@ async function mountVolume(
   note: (text: string) => void,
 ): Promise<MountedVolume> {
   if (volume.fstype === "xfs") return await mountXfs(volume, note);
-  await mountNfs(volume, AbortSignal.timeout(NFS_PATIENCE_MS));
+  await mountNfs(volume, note);
   return { source: volume.device, mountPoint: Deno.realPathSync(volume.path) };
 }

@@ -15,14 +15,22 @@ const logger = getLogger(["frontloader", "volumes"]);
 export interface VolumeManagerServices extends VolumeServices {
   /** Calls when devices come or change, until the result is disposed of. */
   watchDevices(onChange: () => void): Disposable;
-  /** Brings everything to the disks. */
-  sync(): Promise<void>;
+  /**
+   * Brings everything to the disks.
+   *
+   * @param patience so many milliseconds it may take
+   */
+  sync(patience: number): Promise<void>;
 }
 
 /** How often disks are looked at, besides, and file systems measured that may not answer. */
 const LOOK_MS = 60_000;
 /** So long a disk has to take what was written, and a server. Then its volume is unmounted lazily. */
 const UNMOUNT_PATIENCE_MS = { xfs: 60_000, nfs4: 10_000 };
+/** So long everything has to reach the disks. */
+const SYNC_PATIENCE_MS = 120_000;
+/** The same, when sync(2) will wait in vain for a server that did not let go of its volume. */
+const VAIN_SYNC_PATIENCE_MS = 10_000;
 
 /** Somebody who waits for volumes. */
 interface Waiter {
@@ -128,7 +136,8 @@ export class VolumeManager {
       await this.#drivers.get(path)!.stop(UNMOUNT_PATIENCE_MS[fstype]);
     }
     try {
-      await this.#services.sync();
+      const isVain = paths.some((path) => this.#isRemote(path) && !this.#drivers.get(path)?.isGone);
+      await this.#services.sync(isVain ? VAIN_SYNC_PATIENCE_MS : SYNC_PATIENCE_MS);
     } catch (error) {
       const reason = errorChain(error).join(": ");
       logger.error("Cannot bring everything to the disks: {reason}", { reason });

@@ -29,8 +29,7 @@ set -- -c /etc/configuration.json
 Deno.test("process 1 logs what the kernel and programs say, and sends it on, once", async () => {
   const syslog = [{ host: "127.0.0.1", transport: "tcp", level: "debug" }];
   using root = await GuestRoot.build({
-    "/etc/configuration.json": JSON.stringify({ syslog }),
-    "/logs.sh": SCRIPT,
+    files: { "/etc/configuration.json": JSON.stringify({ syslog }), "/logs.sh": SCRIPT },
   });
   const words = ["printk.devkmsg=on", "rdinit=/bin/sh", "--", "/logs.sh"];
   await using guest = new Guest({ root, words });

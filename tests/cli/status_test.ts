@@ -15,6 +15,7 @@ const base: SupervisorStatus = {
     appliedAt: START,
     readAt: START,
     lastError: undefined,
+    problems: [],
   },
   volumes: [],
   containers: [],
@@ -144,6 +145,15 @@ Deno.test("a status for people says why a configuration is not in force", () => 
     "  not applied yet",
     "  the newest is not in force, 5 s ago: no such file",
   ]);
+});
+
+Deno.test("a status for people says what of the configuration could not be put into effect", () => {
+  const { configuration } = base;
+  const text = formatStatus({
+    ...base,
+    configuration: { ...configuration, problems: ["Cannot set one", "Cannot set the other"] },
+  }, after(5));
+  assert.deepEqual(text.split("\n").slice(3), ["  Cannot set one", "  Cannot set the other"]);
 });
 
 Deno.test("an error in a status stays in its place, and commands no terminal", () => {

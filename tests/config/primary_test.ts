@@ -496,19 +496,25 @@ const top: Readonly<Record<string, Cases>> = {
         ["/a", "/b", "/a"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
         'volumes[2].path: expected another "path" than that of volumes[0], found "/a"',
       ],
-      [
-        [{ path: "/a", device: "server:/a", fstype: "nfs4" }],
-        'volumes[0].fstype: "nfs4" is not supported yet, only "xfs" is',
-      ],
     ],
   },
   sysctl: {
-    good: [{}, { "net.core.somaxconn": "4096" }],
+    good: [{}, { "net.core.somaxconn": "4096", "net.ipv4.conf.eth0/1.forwarding": "1" }, {
+      "net/ipv4/conf/eth0.1/forwarding": "",
+    }],
     bad: [
       [
         { "vm.swappiness": 1, "x y": "1" },
         'sysctl["vm.swappiness"]: expected a string, found 1',
         'sysctl["x y"]: expected the name of a kernel parameter, found "x y"',
+      ],
+      [
+        { "../sysrq-trigger": "", "kernel/../../x": "", "a": "", "/vm/swappiness": "", "a..b": "" },
+        ...["../sysrq-trigger", "kernel/../../x", "a", "/vm/swappiness", "a..b"].map((key) =>
+          `sysctl${
+            key === "a" ? ".a" : `["${key}"]`
+          }: expected the name of a kernel parameter, found "${key}"`
+        ),
       ],
     ],
   },

@@ -14,6 +14,7 @@ Deno.test("an empty configuration is valid, and runs nothing", () => {
     checkInterval: 600,
     reloadInterval: 300,
     syslog: [],
+    sysctl: {},
   });
 });
 
@@ -63,6 +64,7 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     init: true,
     hostPid: false,
     logEnvironment: false,
+    limits: {},
     tmpfs: [],
     files: [],
     mounts: [],
@@ -82,6 +84,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
     "finalSignal": "USR1",
+    "limits": {"filedescriptors": 6, "memory": "2G", "cpu": 1.5, "pids": 7},
     "cron": [
       {"schedule": "@daily", "command": ["a", "b"]},
       {"schedule": "* * * * *", "command": "a b", "lock": "l"}
@@ -102,6 +105,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     init: false,
     hostPid: true,
     logEnvironment: true,
+    limits: { filedescriptors: 6, memory: 2 * 1024 ** 3, cpu: 1.5, pids: 7 },
     tmpfs: [
       { path: "/run" },
       { path: "/a" },

@@ -12,6 +12,7 @@ const status: SupervisorStatus = {
     appliedAt: undefined,
     readAt: undefined,
     lastError: undefined,
+    problems: [],
   },
   volumes: [],
   containers: [],

@@ -35,6 +35,7 @@ function settings(containers: Record<string, Partial<ContainerSettings>>): Setti
     checkInterval: 600,
     reloadInterval: RELOAD_INTERVAL,
     syslog: [],
+    sysctl: {},
   };
 }
 
@@ -89,6 +90,9 @@ class Bench implements Disposable {
   readonly logTargets: (readonly SyslogSettings[])[] = [];
   /** What sweeping fails with. */
   sweepError: Error | undefined;
+  /** Kernel parameters that were set. */
+  readonly parameters: Settings["sysctl"][] = [];
+  parameterProblems: string[] = [];
   readonly supervisor: Supervisor;
   readonly #random = fixedRandom(0.5);
   #lastPid = 100;
@@ -102,6 +106,10 @@ class Bench implements Disposable {
         await this.gate;
         if (configuration instanceof Error) throw configuration;
         return { settings: configuration, digest: digestOf(configuration) };
+      },
+      setKernelParameters: (parameters) => {
+        this.parameters.push(parameters);
+        return this.parameterProblems;
       },
       containers: { pull, resolveDigest, launch, missingVolume },
       volumes: this.volumes,
@@ -655,6 +663,7 @@ Deno.test("status says what runs, since when, from which digest", async () => {
       appliedAt: "2030-01-01T00:00:01.000Z",
       readAt: "2030-01-01T00:00:01.000Z",
       lastError: undefined,
+      problems: [],
     },
     volumes: [],
     containers: [{
@@ -672,6 +681,27 @@ Deno.test("status says what runs, since when, from which digest", async () => {
       lastError: undefined,
     }],
   });
+});
+
+Deno.test("kernel parameters that cannot be set are told of in log and status, and containers run nevertheless", async () => {
+  using bench = new Bench();
+  bench.parameterProblems = ["Cannot set it"];
+  await bench.reload({ ...settings({ a: {} }), sysctl: { "a.b": "1" } });
+  assert.deepEqual(bench.parameters, [{ "a.b": "1" }]);
+  assert.deepEqual(bench.log.lines("Cannot set it"), ["error   supervisor: Cannot set it"]);
+  assert.deepEqual(bench.supervisor.status().configuration.problems, ["Cannot set it"]);
+  assert.deepEqual(bench.states, ["a: pulling"]);
+  bench.parameterProblems = [];
+  await bench.reload(settings({ a: {} }));
+  assert.deepEqual(bench.supervisor.status().configuration.problems, []);
+});
+
+Deno.test("kernel parameters are set only when a configuration is applied", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({}));
+  await bench.reload(settings({}));
+  await bench.reload(new Error("bad"));
+  assert.equal(bench.parameters.length, 1);
 });
 
 Deno.test("neither status nor log hold a secret", async () => {
