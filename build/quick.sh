@@ -9,8 +9,8 @@ BOARD="$PWD/buildroot-ext/board/frontloader"
 # What the system consists of, apart from Frontloader; libraries follow by themselves.
 QUICK_PACKAGES=(busybox-static tini chrony xfsprogs util-linux libc6 libgcc-s1 ca-certificates)
 QUICK_PROGRAMS=(/bin/busybox /usr/bin/tini-static /usr/sbin/chronyd /sbin/mkfs.xfs /usr/sbin/xfs_growfs /sbin/blkid)
-# Names under which busybox is called, by Frontloader or by the kernel.
-QUICK_APPLETS=(modprobe udhcpc)
+# Names under which busybox is called: by the kernel, by Frontloader, and by the script that udhcpc runs.
+QUICK_APPLETS=(udhcpc ip sh cat echo grep mkdir mv printf readlink rm)
 # What makes the disk bootable; it does not get into the system.
 GRUB_PACKAGES=(grub-common grub-pc-bin grub-efi-amd64-bin)
 
@@ -100,7 +100,9 @@ quick_root() {
     install -D -m 755 "$QUICK/packages$program" "$root$program"
     copy_libraries "$QUICK/packages$program" "$root"
   done
-  for applet in "${QUICK_APPLETS[@]}"; do ln -s ../bin/busybox "$root/usr/sbin/$applet"; done
+  # The kernel looks for modprobe there.
+  ln -s ../bin/busybox "$root/usr/sbin/modprobe"
+  for applet in "${QUICK_APPLETS[@]}"; do ln -s busybox "$root/usr/bin/$applet"; done
   copy_modules "$root"
   program "$root"
   if [ -e "$root/usr/bin/deno" ]; then program="$root/usr/bin/deno"; else program="$root/usr/bin/frontloader"; fi
@@ -108,6 +110,9 @@ quick_root() {
   # What names are looked up with; glibc loads it when it is needed.
   cp -L "$QUICK/packages"/lib/x86_64-linux-gnu/libnss_{files,dns}.so.2 "$root/usr/lib/x86_64-linux-gnu/"
   LC_ALL=C cat "$QUICK/packages"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
+  # chronyd gives up root for this user.
+  printf '%s\n' root:x:0:0:root:/root:/sbin/nologin _chrony:x:100:100::/:/sbin/nologin >"$root/etc/passwd"
+  printf '%s\n' root:x:0: _chrony:x:100: >"$root/etc/group"
   cp -r "$BOARD/rootfs-overlay/." "$root/"
   # What the system was built from.
   mkdir -p "$root/usr/share/frontloader"
