@@ -121,7 +121,7 @@ run_tests() {
   need_root test
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
-    qemu-system-x86 cpio
+    qemu-system-x86 cpio syslog-ng-core runc strace
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check

@@ -108,6 +108,7 @@ export function setCapabilities({ effective, permitted, inheritable }: Capabilit
 
 /** prctl(2) options (linux/prctl.h). */
 const PR_SET_PDEATHSIG = 1;
+const PR_SET_DUMPABLE = 4;
 const PR_SET_KEEPCAPS = 8;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
@@ -175,6 +176,13 @@ export function setAmbientCapabilities(wanted: bigint): void {
 /** No execve from here on gains privileges: setuid bits and file capabilities have no effect (prctl(2)). */
 export function setNoNewPrivileges(): void {
   prctl("set no_new_privs", PR_SET_NO_NEW_PRIVS, 1n);
+}
+
+/**
+ * Says whether others of the same user may look into this process, by ptrace(2) or /proc/PID. It lasts until execve.
+ */
+export function setDumpable(dumpable: boolean): void {
+  prctl("change who may look into this process", PR_SET_DUMPABLE, dumpable ? 1n : 0n);
 }
 
 /**

@@ -42,6 +42,8 @@ export const Errno = {
   ENODATA: 61,
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
+  EADDRINUSE: 98,
+  ECONNREFUSED: 111,
   EDQUOT: 122,
 } as const;
 

@@ -16,6 +16,8 @@ const libc = lazyLibc({
   fchmod: { parameters: ["i32", "u32"], result: "i32" },
   /** int fchmodat(int dirfd, const char *pathname, mode_t mode, int flags); */
   fchmodat: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
+  /** int fstatfs(int fd, struct statfs *buf); */
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   /** int futimens(int fd, const struct timespec times[2]); */
   futimens: { parameters: ["i32", "buffer"], result: "i32" },
   /** int utimensat(int dirfd, const char *pathname, const struct timespec times[2], int flags); */
@@ -107,6 +109,23 @@ export function setModeAt(parent: number, name: ByteString, mode: number): void 
   if (libc().fchmodat(parent, names.put(name), mode, 0) !== 0) {
     fail(errno(), "fchmodat", "set the mode of", name);
   }
+}
+
+/** sizeof(struct statfs) is 120 on both architectures. */
+const statfsBuffer: Bytes = new Uint8Array(120);
+const statfsView = new DataView(statfsBuffer.buffer);
+
+/**
+ * The kind of file system that a descriptor is in: a number of linux/magic.h.
+ *
+ * @throws {SyscallError}
+ */
+export function fileSystemType(fd: number): number {
+  if (libc().fstatfs(fd, statfsBuffer) !== 0) {
+    fail(errno(), "fstatfs", "tell the file system of descriptor", `${fd}`);
+  }
+  // __fsword_t f_type comes first, of 64 bits.
+  return Number(statfsView.getBigInt64(0, true));
 }
 
 /** `struct timespec[2]`: access and modification time, each `{ time_t tv_sec; long tv_nsec; }` of 64 bits. */

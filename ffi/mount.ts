@@ -111,6 +111,9 @@ export function umount(target: string, flags = 0): boolean {
 
 const AT_FDCWD = -100;
 
+const AT_EMPTY_PATH = 0x1000;
+const AT_RECURSIVE = 0x8000;
+
 /**
  * Copies a mount. The copy is attached nowhere, and gone with the last copy of its descriptor unless
  * {@linkcode attachMount} attaches it: in another mount namespace, say.
@@ -120,49 +123,71 @@ const AT_FDCWD = -100;
  * @throws {SyscallError}
  */
 export function cloneMount(path: string): number {
+  return openTree(AT_FDCWD, path, 0, path);
+}
+
+/**
+ * Copies what is to be bind-mounted, a directory with all mounts below it or a file. Like that of {@linkcode cloneMount}, the
+ * copy is attached nowhere yet.
+ *
+ * @param fd of the directory or file
+ * @param describe how to name it in an error
+ * @returns a descriptor of the copy, close-on-exec
+ * @throws {SyscallError}
+ */
+export function cloneTree(fd: number, describe: string): number {
+  return openTree(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, describe);
+}
+
+function openTree(directory: number, path: string, flags: number, describe: string): number {
   const OPEN_TREE_CLONE = 1;
   const OPEN_TREE_CLOEXEC = 0o2000000;
   const fd = Number(
     libc().open_tree(
       BigInt(SYS.open_tree),
-      AT_FDCWD,
+      directory,
       cString(path),
-      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC,
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | flags,
     ),
   );
   if (fd >= 0) return fd;
   const code = errno();
   throw new SyscallError({
     syscall: "open_tree",
-    action: `copy the mount "${path}"`,
-    path,
+    action: `copy the mount "${describe}"`,
+    path: describe,
     errno: code,
   });
 }
 
 /**
- * Attaches a mount that {@linkcode cloneMount} made.
+ * Attaches a mount that {@linkcode cloneMount} or {@linkcode cloneTree} made.
  *
  * @param fd its descriptor; still to be closed by the caller
- * @param target where
+ * @param target where: a path, or a descriptor of the place
+ * @param describe how to name the place in an error
  * @throws {SyscallError}
  */
-export function attachMount(fd: number, target: string): void {
-  const MOVE_MOUNT_F_EMPTY_PATH = 4;
+export function attachMount(fd: number, target: string | number, describe = `${target}`): void {
+  const MOVE_MOUNT_F_EMPTY_PATH = 0x04;
+  const MOVE_MOUNT_T_EMPTY_PATH = 0x40;
+  const [directory, path, flags] = typeof target === "string"
+    ? [AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH] as const
+    : [target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH] as const;
   const result = libc().move_mount(
     BigInt(SYS.move_mount),
     fd,
     cString(""),
-    AT_FDCWD,
-    cString(target),
-    MOVE_MOUNT_F_EMPTY_PATH,
+    directory,
+    cString(path),
+    flags,
   );
   if (result === 0n) return;
   const code = errno();
   throw new SyscallError({
     syscall: "move_mount",
-    action: `attach a mount on "${target}"`,
-    path: target,
+    action: `attach a mount on "${describe}"`,
+    path: describe,
     errno: code,
   });
 }
@@ -175,8 +200,6 @@ export function attachMount(fd: number, target: string): void {
  * @throws {SyscallError} ENOSYS before Linux 5.12
  */
 export function makeReadOnly(fd: number, describe: string): void {
-  const AT_EMPTY_PATH = 0x1000;
-  const AT_RECURSIVE = 0x8000;
   const MOUNT_ATTR_RDONLY = 1n;
   const attributes = new BigUint64Array(MOUNT_ATTR_SIZE / 8);
   attributes[0] = MOUNT_ATTR_RDONLY;

@@ -6,7 +6,7 @@
  */
 import { SYS } from "./arch.ts";
 import { SyscallError } from "./errno.ts";
-import { openForReading } from "./descriptors.ts";
+import { close, openForReading } from "./descriptors.ts";
 import { cString, errno, lazyLibc } from "./libc.ts";
 import { spawn, type SpawnOptions } from "./process.ts";
 
@@ -25,6 +25,7 @@ const libc = lazyLibc({
 export const CloneFlag = {
   FS: 0x00000200,
   NEWNS: 0x00020000,
+  NEWCGROUP: 0x02000000,
   NEWUTS: 0x04000000,
   NEWIPC: 0x08000000,
   NEWPID: 0x20000000,
@@ -100,6 +101,37 @@ export function setHostname(name: string): void {
       errno: code,
     });
   }
+}
+
+/**
+ * The namespaces in which a container's processes are, by their names in `/proc/PID/ns`, in the order to enter them. (They
+ * have the machine's user, network and time namespaces.) The last is for the children of the thread that enters it, and until
+ * it has one the process must not start a thread (clone fails: EINVAL).
+ */
+export const NAMESPACES = [
+  { name: "cgroup", flag: CloneFlag.NEWCGROUP },
+  { name: "ipc", flag: CloneFlag.NEWIPC },
+  { name: "uts", flag: CloneFlag.NEWUTS },
+  { name: "mnt", flag: CloneFlag.NEWNS },
+  { name: "pid", flag: CloneFlag.NEWPID },
+] as const;
+
+/**
+ * Opens the namespaces of a process, in the order of {@linkcode NAMESPACES}.
+ *
+ * @param pid a process that the caller knows not to have been reaped yet
+ * @returns descriptors, to be closed by the caller
+ * @throws {SyscallError} if it has ended
+ */
+export function openNamespaces(pid: number): number[] {
+  const opened: number[] = [];
+  try {
+    for (const { name } of NAMESPACES) opened.push(openForReading(`/proc/${pid}/ns/${name}`));
+  } catch (error) {
+    opened.forEach(close);
+    throw error;
+  }
+  return opened;
 }
 
 let ownPidNamespace: number | undefined;

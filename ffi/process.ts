@@ -1,5 +1,6 @@
 /** Processes: posix_spawn(3), waitid(2), kill(2), execve(2), and what a process hands on to the next program. */
 import { SYS } from "./arch.ts";
+import { close } from "./descriptors.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { addressOf, type Bytes, cString, cStringArray, errno, lazyLibc } from "./libc.ts";
 
@@ -85,13 +86,11 @@ export interface SpawnOptions {
  * @throws {SyscallError} if it cannot be started
  */
 export function spawn({ path, argv, env, descriptors }: SpawnOptions): number {
-  // A target that is also a later source would be overwritten before it is copied.
-  if (descriptors.some((source) => source < descriptors.length)) {
-    throw new RangeError(
-      `Cannot spawn "${path}": descriptors ${descriptors.join(" ")} overlap their targets`,
-    );
-  }
   const c = libc();
+  // A target that is also a later source would be overwritten before it is copied.
+  const sources = descriptors.map((fd) =>
+    fd < descriptors.length ? duplicateFrom(descriptors.length, fd) : fd
+  );
   const pid = new Int32Array(1);
   const actions = new Uint8Array(SPAWN_STRUCT_BYTES);
   const attributes = new Uint8Array(SPAWN_STRUCT_BYTES);
@@ -100,7 +99,7 @@ export function spawn({ path, argv, env, descriptors }: SpawnOptions): number {
   c.posix_spawn_file_actions_init(actions);
   c.posix_spawnattr_init(attributes);
   try {
-    descriptors.forEach((source, target) => {
+    sources.forEach((source, target) => {
       c.posix_spawn_file_actions_adddup2(actions, source, target);
     });
     c.posix_spawnattr_setsigmask(attributes, new Uint8Array(SIGSET_BYTES));
@@ -122,11 +121,21 @@ export function spawn({ path, argv, env, descriptors }: SpawnOptions): number {
       });
     }
   } finally {
+    sources.filter((source) => !descriptors.includes(source)).forEach(close);
     c.posix_spawn_file_actions_destroy(actions);
     c.posix_spawnattr_destroy(attributes);
     keepAlive(argvArray, envArray);
   }
   return pid[0]!;
+}
+
+/** Copies a descriptor to the lowest free one from `first` on, close-on-exec. */
+function duplicateFrom(first: number, fd: number): number {
+  const F_DUPFD_CLOEXEC = 1030;
+  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, first);
+  const code = errno();
+  if (copy >= 0) return copy;
+  throw new SyscallError({ syscall: "fcntl", action: `copy descriptor ${fd}`, errno: code });
 }
 
 /** How a process ended. */
@@ -168,7 +177,18 @@ export function reap(pid: number): ExitStatus | undefined {
 }
 
 /** Numbers of the signals that Frontloader sends (the same on x86_64 and aarch64, signal(7)). */
-export const Signal = { KILL: 9, PIPE: 13, TERM: 15 } as const;
+export const Signal = {
+  HUP: 1,
+  INT: 2,
+  QUIT: 3,
+  KILL: 9,
+  USR1: 10,
+  USR2: 12,
+  PIPE: 13,
+  TERM: 15,
+  STOP: 19,
+  WINCH: 28,
+} as const;
 
 /**
  * Sends a signal.

@@ -47,6 +47,9 @@ const S_IFREG = 0o100000;
 /** As many symlinks as the kernel follows in one look-up (path_resolution(7)). */
 const MAX_SYMLINKS = 40;
 
+/** How often a look-up is tried that races with renames. */
+const MAX_TRIES = 1000;
+
 /** Whose a file is, and who may do what with it. */
 export interface FileAttributes {
   readonly uid: number;
@@ -213,14 +216,17 @@ export class RootDirectory implements Disposable {
       BigInt(mode),
       BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS),
     ]);
-    while (true) {
+    for (let tries = 1;; tries++) {
       const fd = Number(
         libc().openat2(BigInt(SYS.openat2), this.#fd, cString(path), how, BigInt(how.byteLength)),
       );
       if (fd >= 0) return fd;
       const code = errno();
-      // EAGAIN: a rename elsewhere raced with "..", which the kernel then cannot vouch for; openat2(2) says try again.
-      if (code !== Errno.EAGAIN) fail(code, "openat2", `open "${path}" of the image`, path);
+      // EAGAIN: a rename elsewhere raced with "..", which the kernel then cannot vouch for; openat2(2) says try again. One who
+      // renames all the time must not make this go on for ever.
+      if (code !== Errno.EAGAIN || tries === MAX_TRIES) {
+        fail(code, "openat2", `open "${path}" of the image`, path);
+      }
     }
   }
 

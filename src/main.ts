@@ -28,6 +28,7 @@ const FACES: Readonly<Record<string, (args: readonly string[]) => Promise<number
   help: () => (console.log(USAGE), Promise.resolve(0)),
   // Not for people: how Frontloader starts itself.
   __stage: async () => (await import("./container/stage/stage.ts")).runStage(),
+  __job: async () => (await import("./container/stage/job.ts")).runJob(),
   __pull: async () => (await import("./cli/pull_child.ts")).pullChild(),
 };
 

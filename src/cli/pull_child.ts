@@ -5,6 +5,7 @@ import { pullImage } from "../image/pull_image.ts";
 import type { PullMessage, PullRequest } from "../image/pull_protocol.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 
 /**
  * The pull child: pulls one image into the layer store, as told on standard input, and says what came of it on standard
@@ -17,7 +18,7 @@ export async function pullChild(): Promise<number> {
   setParentDeathSignal(Signal.KILL);
   // The parent may have ended before the line above; the process has been given to another one then.
   if (Deno.ppid !== request.parent) return 1;
-  preferAsOutOfMemoryVictim();
+  setOutOfMemoryScore(OutOfMemoryScore.PULL);
   try {
     const pulled = await pullImage({
       registry: new RegistryClient({ credentials: request.credentials }),
@@ -31,11 +32,6 @@ export async function pullChild(): Promise<number> {
     send({ failed: errorChain(error) });
     return 1;
   }
-}
-
-/** When memory runs out, a failed pull is the least harm. */
-function preferAsOutOfMemoryVictim(): void {
-  Deno.writeTextFileSync("/proc/self/oom_score_adj", "1000");
 }
 
 function send(message: PullMessage): void {

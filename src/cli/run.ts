@@ -11,9 +11,13 @@ import { type PrimarySource, primarySource } from "../config/source/primary_sour
 import { serveControl } from "../control/server.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { startLog } from "../log/log.ts";
+import { takeMachineLogs } from "../log/machine_logs.ts";
+import { SyslogForwarder } from "../log/syslog/forwarder.ts";
+import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
+import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
 import { awsServices } from "./aws_services.ts";
@@ -42,7 +46,15 @@ export async function run(args: readonly string[]): Promise<number> {
     ask: () => instanceIdentity(metadata),
     setHostName: setHostname,
   }, { required: needsUserData });
-  const flushLog = startLog({ level: values.debug ? "debug" : "info" });
+  setOutOfMemoryScore(OutOfMemoryScore.SUPERVISOR);
+  const syslog = new SyslogForwarder({
+    sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
+    open: openConnection,
+  });
+  const flushLog = startLog({
+    level: values.debug ? "debug" : "info",
+    forward: (record) => syslog.take(record),
+  });
   const init = findInitProgram();
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
@@ -72,6 +84,7 @@ export async function run(args: readonly string[]): Promise<number> {
           environment: identity.environment,
         }, onLine),
     },
+    forwardLog: (targets) => syslog.configure(targets),
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
@@ -99,6 +112,7 @@ export async function run(args: readonly string[]): Promise<number> {
     version: VERSION,
     configuration: source.description,
   });
+  const closeMachineLogs = takeMachineLogs({ environment, pid: Deno.pid });
   const control = serveControl(directory.socket, supervisor);
   supervisor.reload();
   const signal = await stop.promise;
@@ -110,7 +124,9 @@ export async function run(args: readonly string[]): Promise<number> {
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
   directory.close();
+  await closeMachineLogs();
   logger.info("Stopped");
+  await syslog.close();
   await flushLog();
   return 0;
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import type { ContainerStatus } from "../container/container_driver.ts";
+import type { JobStatus } from "../container/cron/job_runs.ts";
 import { ControlClient } from "../control/client.ts";
 import { escapeControls } from "../log/escape_controls.ts";
 import type { SupervisorStatus } from "../supervisor/supervisor.ts";
@@ -50,7 +51,7 @@ function formatConfiguration(
 }
 
 function formatContainer(
-  { id, state, instances, failures, lastError }: ContainerStatus,
+  { id, state, instances, failures, jobs, lastError }: ContainerStatus,
   now: Date,
 ): string[] {
   return [
@@ -60,10 +61,20 @@ function formatContainer(
         since === undefined ? "" : `, up ${age(since, now)}`
       }: ${image} ${digest}`
     ),
+    ...jobs.map((job) => `  ${formatJob(job, now)}`),
     ...lastError === undefined
       ? []
       : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`],
   ];
+}
+
+function formatJob({ name, schedule, next, runningSince, last }: JobStatus, now: Date): string {
+  const parts = [
+    ...runningSince === undefined ? [] : [`running for ${age(runningSince, now)}`],
+    ...next === undefined ? [] : [`next at ${next}`],
+    ...last === undefined ? [] : [`last ${age(last.at, now)} ago: ${indented(last.result)}`],
+  ];
+  return `${name}, ${schedule}: ${parts.join(", ")}`;
 }
 
 /** The time since `from`, in its largest unit that is not zero and the next smaller one: `3 d 4 h`. */

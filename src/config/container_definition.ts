@@ -1,6 +1,8 @@
 /** The definition of one container in the primary configuration. */
 import * as v from "valibot";
 import { CAPABILITIES } from "../container/capabilities.ts";
+import { problemOf } from "../container/cron/schedule.ts";
+import { FINAL_SIGNALS } from "../container/final_signal.ts";
 import {
   absolutePath,
   defaultKey,
@@ -20,6 +22,7 @@ import {
   wholeNumber,
 } from "./definition.ts";
 import { credentials, manifest } from "./image_definition.ts";
+import { quote } from "./path.ts";
 
 /** More groups than setgroups(2) takes (NGROUPS_MAX) cannot be. */
 const MAX_GROUPS = 65_536;
@@ -29,10 +32,26 @@ const MAX_DESCRIPTORS = 2_147_483_584;
 const MAX_FILE = 1024 * 1024;
 const WEEK = 7 * 24 * 60 * 60;
 
-/** A path inside of a container. In this form only, so that two that differ are two places. */
-const insidePath = pattern(
-  /^(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
-  'an absolute path below "/", without ".", ".." and empty components',
+// Paths inside of a container are in one form only, so that two that differ are two places.
+
+/** A mount in `/proc` would hide what is masked there, or lie to whoever asks the kernel. */
+const mountPath = pattern(
+  /^(?!\/proc(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not in "/proc"',
+  MAX_PATH,
+);
+
+/** What is put where the kernel's own file systems are mounted is not to be seen. */
+const imagePath = pattern(
+  /^(?!\/(?:proc|sys|dev)(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev"',
+  MAX_PATH,
+);
+
+/** In `/dev` there may be one, but not in its place. */
+const tmpfsPath = pattern(
+  /^(?!\/(?:proc|sys)(?:\/|$)|\/dev$)(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
+  'an absolute path below "/", without ".", ".." and empty components, and not "/dev" or in "/proc" or "/sys"',
   MAX_PATH,
 );
 
@@ -83,14 +102,29 @@ const limits = object({
   }),
 });
 
+const schedule = v.pipe(
+  pattern(
+    /^(?:@(?:yearly|annually|monthly|weekly|daily|midnight|hourly)|\S+(?: +\S+){4})$/,
+    "a schedule of five fields",
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return;
+    const problem = problemOf(dataset.value);
+    if (problem === undefined) return;
+    addIssue({ message: `expected a schedule, found ${quote(dataset.value)}: ${problem}` });
+  }),
+);
+
 const job = object({
-  schedule: key(pattern(/^(?:@\S+|\S+(?: +\S+){4})$/, "a schedule of five fields"), {
-    description: "When: minute, hour, day of the month, month, day of the week.",
+  schedule: key(schedule, {
+    description:
+      "When: minute, hour, day of the month, month, day of the week; or `@hourly`, `@daily`, `@weekly`, `@monthly` or `@yearly`. In the time zone that the container's variable `TZ` names, UTC without it.",
     examples: ["0 3 * * *"],
   }),
   command: key(command, { description: "What is run, as `command` of the container." }),
   lock: optionalKey(nonEmptyText("the name of a lock"), {
-    description: "Jobs that name the same lock never run at the same time.",
+    description:
+      "Jobs of the container that name the same lock never run at the same time: what is due meanwhile is skipped. Without this key a job only does not run beside itself.",
   }),
 });
 
@@ -153,7 +187,7 @@ export const container = object({
   ),
   mounts: defaultKey(
     dictionary(
-      insidePath,
+      mountPath,
       key(absolutePath(), {
         description:
           "What of the machine is mounted there. With `*`, `?` or `[...]` in it, every match is mounted, by its name, in that directory. With `:ro` at the end it is read-only.",
@@ -205,7 +239,8 @@ export const container = object({
     { description: "Its host name. Without this key the machine's.", examples: ["web-1"] },
   ),
   stopDelay: defaultKey(wholeNumber(0, WEEK), 0, {
-    description: "Seconds that the old instance keeps running after the new one has started.",
+    description:
+      "Seconds that the old instance keeps running after the new one has started; not with `stopBeforeStart`.",
     examples: [5],
   }),
   disabled: defaultKey(flag(), false, {
@@ -234,24 +269,26 @@ export const container = object({
       "Whether the environment is logged at start. Values of names such as `API_KEY` or `DB_PASSWORD` are left out.",
   }),
   stopBeforeStart: defaultKey(flag(), false, {
-    description: "Whether the old instance ends before the new one starts.",
-    notYet: { except: false },
+    description:
+      "Whether the old instance ends before the new one starts, so that two never run at the same time. The new image is pulled before; if its start fails, the old one is started again.",
+    examples: [true],
   }),
-  finalSignal: defaultKey(oneOf(["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"]), "TERM", {
-    description: "The signal that asks it to end.",
-    notYet: { except: "TERM" },
+  finalSignal: defaultKey(oneOf(FINAL_SIGNALS), "TERM", {
+    description:
+      "The signal that asks it to end: at an upgrade, at its removal, and when Frontloader ends.",
+    examples: ["QUIT"],
   }),
   stopTimeout: optionalKey(wholeNumber(1, WEEK), {
-    description: "Seconds that `stopBeforeStart` waits before it kills the old instance.",
+    description:
+      "With `stopBeforeStart`: seconds that the old instance has to end before it is killed to make room for the new one. Without this key it is never killed.",
     examples: [30],
-    notYet: true,
   }),
   tmpfs: optionalKey(
     list(
       v.union([
-        insidePath,
+        tmpfsPath,
         object({
-          path: key(insidePath, { description: "Where it is mounted." }),
+          path: key(tmpfsPath, { description: "Where it is mounted." }),
           size: optionalKey(size, {
             description: "How large it may become; without this key half of the machine's memory.",
             examples: ["64M"],
@@ -268,7 +305,7 @@ export const container = object({
   ),
   files: optionalKey(
     dictionary(
-      insidePath,
+      imagePath,
       v.union([fileContents, file], "the contents of the file or an object with `contents`"),
       "an object of paths, each with the contents of a file",
     ),
@@ -285,8 +322,11 @@ export const container = object({
     notYet: true,
   }),
   cron: optionalKey(list(job, "a list of jobs"), {
-    description: "Jobs that run inside the container at set times.",
+    description:
+      "Jobs that run inside the container at set times, as who its program runs as. They run in the instance that serves; one that is told to end is asked after its jobs have ended, which get TERM before.",
     examples: [[{ schedule: "0 3 * * *", command: "backup", lock: "backup" }]],
-    notYet: true,
   }),
+}, {
+  onlyWith: { stopTimeout: "stopBeforeStart" },
+  notWith: { stopDelay: "stopBeforeStart" },
 });

@@ -29,6 +29,12 @@ export interface ObjectRules {
   readonly together?: readonly string[];
   /** At most one of these keys. */
   readonly exclusive?: readonly string[];
+  /** Keys that mean something only where a flag is true, each with the name of that flag. */
+  readonly onlyWith?: Readonly<Record<string, string>>;
+  /** Keys that mean nothing where a flag is true, each with the name of that flag. */
+  readonly notWith?: Readonly<Record<string, string>>;
+  /** Values that these keys cannot have at the same time. */
+  readonly impossible?: Readonly<Record<string, boolean | string>>;
 }
 
 /** What holds between the items of a list. */

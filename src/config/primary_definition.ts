@@ -69,13 +69,25 @@ const syslogTarget = object({
     description: "Without this key 514, with TLS 6514.",
     examples: [6514],
   }),
-  tls: defaultKey(flag(), false, { description: "Whether it is sent over TLS." }),
+  transport: optionalKey(oneOf(["udp", "tcp"]), {
+    description:
+      "How it is sent: `udp`, one message a datagram, where nobody notices what is lost, or `tcp`, with octet counting. Without this key `udp`, with TLS `tcp`.",
+    examples: ["tcp"],
+    alias: ["protocol"],
+  }),
+  tls: defaultKey(flag(), false, {
+    description:
+      "Whether it is sent over TLS, to a host that proves with a certificate that it is the one.",
+  }),
   level: defaultKey(
     oneOf(["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"]),
     "info",
-    { description: "The least important lines that are sent." },
+    {
+      description:
+        "The least important lines that are sent. What a container puts out counts as `info`, on its standard error as `err`.",
+    },
   ),
-});
+}, { impossible: { transport: "udp", tls: true } });
 
 /** The key that names the JSON Schema for editors. */
 export const schemaKey = optionalKey(text("the URL or path of a JSON Schema"), {
@@ -129,8 +141,9 @@ export const primary = object({
     },
   ),
   syslog: optionalKey(list(syslogTarget, "a list of targets"), {
-    description: "Where the log is sent (RFC 5424).",
-    notYet: true,
+    description:
+      "Where the log is sent to, beside standard output (RFC 5424). What a target does not take waits for it, up to 1 MiB; then lines are dropped, and a line says how many.",
+    examples: [[{ host: "logs.example.com", tls: true }]],
   }),
 }, { exclusive: ["container", "containers"] });
 

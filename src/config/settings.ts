@@ -2,6 +2,8 @@
 import { isDeepStrictEqual } from "node:util";
 import type { AwsPlace } from "../aws/aws_access.ts";
 import type { CapabilityName } from "../container/capabilities.ts";
+import type { FinalSignal } from "../container/final_signal.ts";
+import type { SeverityName } from "../log/syslog/priority.ts";
 import type { ImageReference } from "../registry/reference.ts";
 
 /** What runs on this machine: a primary configuration. */
@@ -12,6 +14,18 @@ export interface Settings {
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
   readonly reloadInterval: number;
+  /** Where the log is sent to, beside standard output. */
+  readonly syslog: readonly SyslogSettings[];
+}
+
+/** A receiver of the log. */
+export interface SyslogSettings {
+  /** A host name or an address. */
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "udp" | "tcp" | "tls";
+  /** The least important messages that it gets. */
+  readonly level: SeverityName;
 }
 
 /** One container. */
@@ -50,10 +64,28 @@ export interface ContainerSettings {
   readonly environment: Readonly<Record<string, string>>;
   /** Its host name. Absent: the machine's. */
   readonly hostname?: string;
-  /** Seconds that an old instance keeps running after a new one has started. */
+  /** The signal that asks it to end. */
+  readonly finalSignal: FinalSignal;
+  /** True if an old instance has to end before a new one starts. */
+  readonly stopBeforeStart: boolean;
+  /** Seconds that it then has before it is killed. Absent: all the time it takes. */
+  readonly stopTimeout?: number;
+  /** Seconds that an old instance keeps running after a new one has started; 0 if it has to end before. */
   readonly stopDelay: number;
+  /** Jobs that run inside it at set times. */
+  readonly cron: readonly JobSettings[];
   /** True if it is not to run. */
   readonly disabled: boolean;
+}
+
+/** A job that runs inside a container. */
+export interface JobSettings {
+  /** When: five fields, or `@daily` and its kin; valid, and it comes round. */
+  readonly schedule: string;
+  /** The program and its arguments, at least the program. */
+  readonly command: readonly string[];
+  /** Jobs of one container that have the same never run at the same time. Absent: it only does not run beside itself. */
+  readonly lock?: string;
 }
 
 /** An empty file system in memory. */
@@ -135,6 +167,11 @@ export interface ObjectMeta extends AwsPlace {
 /**
  * True if an instance that was started from `a` does for `b` as well, so that nothing has to be replaced. What only
  * says how an image is had, how instances take turns, and whether the container is to run at all, makes no difference.
+ *
+ * Jobs are run by Frontloader, and it may run others in the same instance.
+ *
+ * That includes the final signal: it is sent to the very program that runs, and whoever corrects it does so because that
+ * program does not end on the one before. A new instance would leave the old one with the wrong signal, for ever.
  */
 export function sameContainer(a: ContainerSettings, b: ContainerSettings): boolean {
   return isDeepStrictEqual(instanceOf(a), instanceOf(b));
@@ -146,6 +183,10 @@ function instanceOf(settings: ContainerSettings): Partial<ContainerSettings> {
     disabled: __,
     stopDelay: ___,
     logEnvironment: ____,
+    finalSignal: _____,
+    stopBeforeStart: ______,
+    stopTimeout: _______,
+    cron: ________,
     ...instance
   } = settings;
   return instance;

@@ -7,25 +7,30 @@ import type { Primary } from "./primary_definition.ts";
 import type {
   ContainerSettings,
   FileSettings,
+  JobSettings,
   MetaSettings,
   MountSettings,
   Settings,
+  SyslogSettings,
   TmpfsSettings,
 } from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
+type SyslogTarget = NonNullable<Primary["syslog"]>[number];
 
 /** The id of a container that is alone and has none. */
 const ONLY_ID = "container";
 
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
-  const { container, containers = [], docker, checkInterval, reloadInterval } = primary;
+  const { container, containers = [], docker, checkInterval, reloadInterval, syslog = [] } =
+    primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
     checkInterval,
     reloadInterval,
+    syslog: syslog.map(toSyslogSettings),
   };
 }
 
@@ -41,6 +46,7 @@ function toContainerSettings(
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
+  const { cron = [], finalSignal, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
   const credentials = container.docker === undefined
     ? toGlobalCredentials(globalCredentials, image)
@@ -68,9 +74,20 @@ function toContainerSettings(
       Object.entries(container.environment).map(([name, value]) => [name, toText(value)]),
     ),
     ...(hostname !== undefined && { hostname }),
+    finalSignal,
+    stopBeforeStart,
+    ...(stopTimeout !== undefined && { stopTimeout }),
     stopDelay,
+    cron: cron.map(toJob),
     disabled,
   };
+}
+
+/** RFC 5426 and RFC 5425 have ports; for TCP without TLS the one of UDP is customary (RFC 6587, section 3). */
+function toSyslogSettings(
+  { host, tls, transport = tls ? "tcp" : "udp", port = tls ? 6514 : 514, level }: SyslogTarget,
+): SyslogSettings {
+  return { host, port, transport: tls ? "tls" : transport, level };
 }
 
 function toCredentials(
@@ -126,7 +143,15 @@ function toFile(path: string, file: NonNullable<Container["files"]>[string]): Fi
   return { path, ...file, mode: parseInt(file.mode, 8) };
 }
 
+function toJob({ schedule, command, lock }: NonNullable<Container["cron"]>[number]): JobSettings {
+  return { schedule, command: toArguments(command), ...lock !== undefined && { lock } };
+}
+
 function toCommand(command: Container["command"]): ContainerSettings["command"] {
+  return command === undefined ? undefined : toArguments(command);
+}
+
+function toArguments(command: NonNullable<Container["command"]>): readonly string[] {
   return typeof command === "string" ? ["/bin/sh", "-c", command] : command;
 }
 

@@ -150,8 +150,28 @@ class Validator {
       const value = v.getDefault(entry);
       if (value !== undefined) pairs.push([name, value]);
     }
+    const value = Object.fromEntries(pairs);
     this.#applyRules(metadataOf(definition), given, place);
-    return Object.fromEntries(pairs);
+    this.#findImpossible(metadataOf(definition), { given, value, place });
+    this.#applyFlags(metadataOf(definition), given, { value, place });
+    return value;
+  }
+
+  /** Notes every key that goes with a flag and has the wrong one beside it. What is no flag has been noted already. */
+  #applyFlags(
+    { onlyWith = {}, notWith = {} }: ObjectRules,
+    given: ReadonlyMap<string, JsonKey>,
+    { value, place: { path } }: { value: Record<string, unknown>; place: Place },
+  ): void {
+    const check = (flags: Readonly<Record<string, string>>, wrong: boolean, problem: string) => {
+      for (const [name, flag] of Object.entries(flags)) {
+        if (!given.has(name) || value[flag] !== wrong) continue;
+        const reason = `${problem} ${quote(flag)}: true`;
+        this.#problems.add(given.get(name)!.offset, [...path, name], reason);
+      }
+    };
+    check(onlyWith, false, "means something only beside");
+    check(notWith, true, "not possible beside");
   }
 
   #applyRules(rules: ObjectRules, given: ReadonlyMap<string, JsonKey>, { path }: Place): void {
@@ -167,6 +187,27 @@ class Validator {
       const reason = `not possible beside ${quote(first!)}`;
       this.#problems.add(given.get(rival)!.offset, [...path, rival], reason);
     }
+  }
+
+  /** Notes values that cannot be beside each other; the last of them that was written is to blame. */
+  #findImpossible(
+    { impossible = {} }: ObjectRules,
+    { given, value, place }: {
+      given: ReadonlyMap<string, JsonKey>;
+      value: Readonly<Record<string, unknown>>;
+      place: Place;
+    },
+  ): void {
+    const names = [...given.keys()].filter((name) => Object.hasOwn(impossible, name));
+    const blamed = names.at(-1);
+    const all = Object.keys(impossible);
+    if (blamed === undefined || !all.every((name) => value[name] === impossible[name])) return;
+    const others = all.filter((name) => name !== blamed)
+      .map((name) => `${quote(name)}: ${JSON.stringify(impossible[name])}`);
+    const reason = `${JSON.stringify(impossible[blamed])} is not possible beside ${
+      others.join(", ")
+    }`;
+    this.#problems.add(given.get(blamed)!.offset, [...place.path, blamed], reason);
   }
 
   /** Reads the members of an object in their order; a key that is there already is a problem. */

@@ -8,7 +8,7 @@ const JITTER = 0.2;
 /**
  * How long to wait before the next try.
  *
- * @param failures how many tries in a row have failed: 1 or more
+ * @param failures how many tries in a row have failed: 1 or more; Infinity for the longest delay
  * @param random a number from 0 to 1, such as `Math.random()` gives
  * @returns milliseconds: about 1 s after the first failure, doubling to about 5 min
  */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
-import type { ContainerSettings } from "../config/settings.ts";
+import { type ContainerSettings, sameContainer } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -10,6 +10,10 @@ import type { Digest } from "../registry/digest.ts";
 import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
 import { describeExit } from "./children.ts";
+import { type JobOutput, JobRuns, type JobStart, type JobStatus } from "./cron/job_runs.ts";
+import { DEFAULT_TIME_ZONE, isTimeZone, nextRun } from "./cron/schedule.ts";
+import type { FinalSignal } from "./final_signal.ts";
+import type { RunningJob } from "./job_launcher.ts";
 import type { OutputStream } from "./launcher.ts";
 import {
   advance,
@@ -27,8 +31,14 @@ export interface RunningInstance {
   readonly pid: number;
   /** Resolves when it has ended and nothing of it is left. */
   readonly ended: Promise<ExitStatus>;
-  /** Asks it to end, with TERM. */
-  terminate(): void;
+  /** Asks it to end. */
+  terminate(signal: FinalSignal): void;
+  /** Ends it, and everything in it, at once. */
+  kill(): void;
+  /** Starts a job in it; resolves once the job's program runs. */
+  startJob(command: readonly string[], onLine: JobOutput): Promise<RunningJob>;
+  /** What its environment says of the time zone. */
+  readonly timeZone: string | undefined;
 }
 
 /** What a driver needs of the rest of the system; tests give it others. */
@@ -44,6 +54,8 @@ export interface DriverServices {
   ): Promise<RunningInstance>;
   /** Called after every change, when layers may have become unused. */
   onChange(): void;
+  /** When a job runs next; in the place of the one that there is. */
+  readonly nextRun?: typeof nextRun;
 }
 
 /** What `frontloader status` tells of one instance. */
@@ -63,6 +75,8 @@ export interface ContainerStatus {
   readonly instances: readonly InstanceStatus[];
   /** Starts and pulls that failed in a row. */
   readonly failures: number;
+  /** Its cron jobs, in the order of the configuration. */
+  readonly jobs: readonly JobStatus[];
   /** The last thing that went wrong, kept until something else does. */
   readonly lastError: StatusError | undefined;
 }
@@ -78,13 +92,16 @@ interface Instance {
   readonly release: Release;
   running: RunningInstance | undefined;
   since: Date | undefined;
+  /** What asks it to end, by the newest settings. */
+  finalSignal: FinalSignal;
   terminateAsked: boolean;
+  killAsked: boolean;
 }
 
 /** An instance that ran so long starts with a clean record when it ends. */
 const HEALTHY_MS = 600_000;
 
-type TimerName = "retryPull" | "restart" | "settle" | "check";
+type TimerName = "retryPull" | "restart" | "settle" | "kill" | "check";
 
 /** Drives one container: carries out what `lifecycle.ts` decides, and tells it what happens. */
 export class ContainerDriver {
@@ -92,6 +109,10 @@ export class ContainerDriver {
   readonly #services: DriverServices;
   readonly #logger: Logger;
   readonly #output: Logger;
+  readonly #jobs: JobRuns;
+  #timeZone = DEFAULT_TIME_ZONE;
+  /** What the instance that serves, or served last, says of it. */
+  #timeZoneWanted: string = DEFAULT_TIME_ZONE;
   readonly #instances = new Map<InstanceNumber, Instance>();
   readonly #timers = new Map<TimerName, ReturnType<typeof setTimeout>>();
   /** Somebody waits for it to be gone; one that was disabled may be wanted again. */
@@ -109,6 +130,12 @@ export class ContainerDriver {
     this.#services = services;
     this.#logger = getLogger(["frontloader", id]);
     this.#output = getLogger([OUTPUT_CATEGORY, id]);
+    this.#jobs = new JobRuns({
+      logger: this.#logger,
+      nextRun: services.nextRun ?? nextRun,
+      timeZone: () => this.#timeZone,
+      start: (job, name) => this.#startJob(job.command, name),
+    });
   }
 
   /**
@@ -121,7 +148,12 @@ export class ContainerDriver {
     const wanted = settings?.disabled ? undefined : settings;
     const before = { image: this.#state.wanted?.image, checkIntervalMs: this.#checkIntervalMs };
     this.#checkIntervalMs = checkInterval * 1000;
+    for (const instance of this.#instances.values()) {
+      if (wanted === undefined || !sameContainer(instance.release.settings, wanted)) continue;
+      instance.finalSignal = wanted.finalSignal;
+    }
     this.#dispatch({ type: "configured", settings: wanted });
+    this.#jobs.configure(wanted?.cron ?? []);
     if (wanted === undefined) {
       this.#clearTimer("check");
       this.#checkAbort.abort();
@@ -147,7 +179,7 @@ export class ContainerDriver {
     const { serving, upgrade } = this.#state;
     const releases = Array.from(this.#instances.values(), ({ release }) => release);
     if (serving.tag !== "none") releases.push(serving.release);
-    if (upgrade.tag === "starting" || upgrade.tag === "settling") releases.push(upgrade.release);
+    if ("release" in upgrade) releases.push(upgrade.release);
     return releases.flatMap(({ image }) => image.layers);
   }
 
@@ -186,6 +218,7 @@ export class ContainerDriver {
         ([number, instance]) => this.#instanceStatus(number, instance),
       ),
       failures,
+      jobs: this.#jobs.status(),
       lastError: this.#lastError,
     };
   }
@@ -212,6 +245,7 @@ export class ContainerDriver {
     const { state, effects } = advance(this.#state, event);
     this.#state = state;
     for (const effect of effects) this.#perform(effect);
+    this.#followTimeZone();
     if (isGone(this.#state)) {
       this.#gone?.resolve();
       this.#gone = undefined;
@@ -231,12 +265,14 @@ export class ContainerDriver {
         return void this.#start(effect.instance, effect.release);
       case "terminate":
         return this.#terminate(effect.instance);
+      case "kill":
+        return this.#kill(effect.instance);
       case "retryPullLater":
-        return this.#backOff("retryPull", effect.failures, { type: "retryPullDue" });
+        return this.#backOff("retryPull", effect, { type: "retryPullDue" });
       case "restartLater":
-        return this.#backOff("restart", effect.failures, { type: "restartDue" });
+        return this.#backOff("restart", effect, { type: "restartDue" });
       case "settleLater":
-        this.#logger.info("The new instance runs; the old one gets TERM in {seconds} s", {
+        this.#logger.info("The new instance runs; the old one is asked to end in {seconds} s", {
           seconds: effect.seconds,
         });
         return this.#setTimer(
@@ -244,12 +280,20 @@ export class ContainerDriver {
           effect.seconds * 1000,
           () => this.#dispatch({ type: "settled" }),
         );
+      case "killLater":
+        return this.#setTimer(
+          "kill",
+          effect.seconds * 1000,
+          () => this.#dispatch({ type: "killDue" }),
+        );
       case "cancelRetryPull":
         return this.#clearTimer("retryPull");
       case "cancelRestart":
         return this.#clearTimer("restart");
       case "cancelSettle":
         return this.#clearTimer("settle");
+      case "cancelKill":
+        return this.#clearTimer("kill");
     }
   }
 
@@ -284,16 +328,15 @@ export class ContainerDriver {
       release,
       running: undefined,
       since: undefined,
+      finalSignal: release.settings.finalSignal,
       terminateAsked: false,
+      killAsked: false,
     };
     this.#instances.set(number, instance);
     let running: RunningInstance;
     this.#logger.debug("Launching instance {number}", { number });
     try {
-      running = await this.#services.launch(release, (line, stream) => {
-        if (stream === "stdout") this.#output.info("{line}", { line });
-        else this.#output.warn("{line}", { line });
-      });
+      running = await this.#services.launch(release, linesTo(this.#output));
     } catch (error) {
       this.#instances.delete(number);
       this.#report(new Error(`Cannot start instance ${number}`, { cause: error }));
@@ -311,9 +354,13 @@ export class ContainerDriver {
     });
     this.#dispatch({ type: "started", instance: number });
     // It may have been called off while it was being launched.
-    if (instance.terminateAsked) running.terminate();
+    if (instance.terminateAsked) running.terminate(instance.finalSignal);
+    if (instance.killAsked) running.kill();
     const { how, clean } = await endOf(running);
     const ranMs = performance.now() - startedAt;
+    // Those in its pid namespace have ended with it, by KILL. Among the machine's processes they live on.
+    if (release.settings.hostPid) this.#jobs.terminate(number);
+    await this.#jobs.ended(number);
     this.#instances.delete(number);
     const expected = instance.terminateAsked && clean;
     const text = `Instance ${number} ended: ${how}`;
@@ -329,12 +376,71 @@ export class ContainerDriver {
     const instance = this.#instances.get(number);
     if (instance === undefined || instance.terminateAsked) return;
     instance.terminateAsked = true;
-    this.#logger.info("Instance {number} gets TERM", { number, pid: instance.running?.pid });
-    instance.running?.terminate();
+    // The end of its init would be the end of its jobs, by KILL: they are given the time that they take before.
+    const jobsEnded = this.#jobs.terminate(number);
+    if (jobsEnded === undefined) this.#sendFinalSignal(number, instance);
+    else jobsEnded.then(() => this.#sendFinalSignal(number, instance));
   }
 
-  #backOff(timer: TimerName, failures: number, event: ContainerEvent): void {
-    const delayMs = backoffMs(failures, Math.random());
+  #sendFinalSignal(number: InstanceNumber, { running, finalSignal }: Instance): void {
+    // It may have ended meanwhile.
+    if (!this.#instances.has(number)) return;
+    this.#logger.info("Instance {number} gets {signal}", {
+      number,
+      signal: finalSignal,
+      pid: running?.pid,
+    });
+    running?.terminate(finalSignal);
+  }
+
+  /** Starts a job in what serves. Instances that leave, or are still on trial, get none. */
+  #startJob(command: readonly string[], name: string): JobStart | undefined {
+    const { serving } = this.#state;
+    if (serving.tag !== "running") return undefined;
+    const running = this.#instances.get(serving.instance)?.running;
+    if (running === undefined) return undefined;
+    const output = getLogger([OUTPUT_CATEGORY, this.#id, name]);
+    return { instance: serving.instance, started: running.startJob(command, linesTo(output)) };
+  }
+
+  /** Jobs go by the clock that the programs of the container go by. */
+  #followTimeZone(): void {
+    const { serving } = this.#state;
+    if (serving.tag !== "running") return;
+    const wanted = this.#instances.get(serving.instance)?.running?.timeZone ?? DEFAULT_TIME_ZONE;
+    if (wanted === this.#timeZoneWanted) return;
+    this.#timeZoneWanted = wanted;
+    const isKnown = isTimeZone(wanted);
+    this.#timeZone = isKnown ? wanted : DEFAULT_TIME_ZONE;
+    if (!isKnown && serving.release.settings.cron.length > 0) {
+      this.#logger.warn(
+        'Jobs go by {instead}: the container\'s TZ, "{timeZone}", is no IANA name',
+        {
+          instead: DEFAULT_TIME_ZONE,
+          timeZone: wanted,
+        },
+      );
+    }
+    this.#jobs.refresh();
+  }
+
+  #kill(number: InstanceNumber): void {
+    const instance = this.#instances.get(number);
+    if (instance === undefined || instance.killAsked) return;
+    instance.killAsked = true;
+    this.#logger.warn("Instance {number} is killed: it has not ended within its stopTimeout", {
+      number,
+      pid: instance.running?.pid,
+    });
+    instance.running?.kill();
+  }
+
+  #backOff(
+    timer: TimerName,
+    { failures, interrupts = false }: { failures: number; interrupts?: boolean },
+    event: ContainerEvent,
+  ): void {
+    const delayMs = backoffMs(interrupts ? Infinity : failures, Math.random());
     this.#logger.info("Next try in {seconds} s", {
       seconds: Math.round(delayMs / 100) / 10,
       failures,
@@ -412,6 +518,14 @@ export class ContainerDriver {
   }
 }
 
+/** Logs lines of output. */
+function linesTo(output: Logger): JobOutput {
+  return (line, stream) => {
+    if (stream === "stdout") output.info("{line}", { line });
+    else output.error("{line}", { line });
+  };
+}
+
 /** Waits for the end of an instance. It has ended, too, where something of it could not be cleared away. */
 async function endOf({ ended }: RunningInstance): Promise<{ how: string; clean: boolean }> {
   try {
@@ -426,12 +540,21 @@ function describeState(
   wanted: ContainerSettings | undefined,
 ): string {
   const parts: string[] = [];
-  if (serving.tag !== "none") {
-    parts.push(serving.tag === "waiting" ? "waiting to restart" : serving.tag);
+  // While an upgrade has it make room, what serves is not about to do anything.
+  const isMakingRoom = serving.tag === "standby" && "release" in upgrade;
+  if (serving.tag !== "none" && !isMakingRoom) {
+    const what = {
+      starting: "starting",
+      running: "running",
+      waiting: "waiting to restart",
+      standby: "waiting for an old instance to end",
+    };
+    parts.push(what[serving.tag]);
   }
   if (upgrade.tag !== "none") {
     const what = {
       pulling: "pulling",
+      held: "new release waiting for the old one to end",
       starting: "starting a new release",
       settling: "new release settling",
       waiting: "waiting to retry",

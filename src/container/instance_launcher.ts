@@ -4,6 +4,8 @@ import type { ChainId } from "../image/chain_id.ts";
 import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { RunningInstance } from "./container_driver.ts";
+import { jobSpecOf, launchJob } from "./job_launcher.ts";
+import { killFamily } from "./kill_family.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import { type OutputStream, Stage } from "./launcher.ts";
@@ -78,7 +80,10 @@ export async function launchInstance(
   return {
     pid: container.pid,
     ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
-    terminate: () => container.signal(Signal.TERM),
+    terminate: (signal) => container.signal(Signal[signal]),
+    startJob: (command, onLine) => launchJob(container, jobSpecOf(spec, command, init), onLine),
+    timeZone: spec.env["TZ"],
+    kill: () => hostPid ? container.whileItLives(killFamily) : container.signal(Signal.KILL),
   };
 }
 

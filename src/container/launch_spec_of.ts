@@ -30,6 +30,7 @@ export function launchSpecOf(
   return {
     rootFs,
     init: settings.init ? init : null,
+    finalSignal: settings.finalSignal,
     hostPid: settings.hostPid,
     readOnly: settings.readOnly,
     argv: commandOf(settings.command, image.config),

@@ -8,7 +8,7 @@ import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";
 import { describeExit, waitForChild } from "./children.ts";
 import { passesSignals } from "./init_readiness.ts";
-import { type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
+import { type JobSpec, type LaunchSpec, STAGE_READY } from "./launch_spec.ts";
 import { readPipe, readPipeText, writePipe } from "./pipes.ts";
 
 const logger = getLogger(["frontloader", "launcher"]);
@@ -27,6 +27,8 @@ export interface RunningContainer {
   readonly ended: Promise<ExitStatus>;
   /** Sends a signal to its PID 1; does nothing once it has ended, when the pid may be another process's. */
   signal(signal: number): void;
+  /** Does something with its pid, unless it has ended. */
+  whileItLives(action: (pid: number) => void): void;
 }
 
 /** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
@@ -47,6 +49,7 @@ const MAX_LINE = 16_384;
  */
 export class Stage {
   readonly #pid: number;
+  readonly #hostPid: boolean;
   readonly #spec: number;
   readonly #status: Promise<string>;
   readonly #ended: Promise<ExitStatus>;
@@ -62,18 +65,32 @@ export class Stage {
   /**
    * Starts a stage process.
    *
-   * @param options `hostPid`: true for one of the machine's processes, false for PID 1 of a new pid namespace
+   * @param options `hostPid`: true for one of the machine's processes, false for PID 1 of a new pid namespace; `command`: the
+   * word that says what kind of stage it is; `descriptors`: what it finds open besides
    * @throws {SyscallError} if it cannot be started
    */
-  constructor({ hostPid = false } = {}) {
+  constructor(
+    { hostPid = false, command = STAGE_COMMAND, descriptors = [] }: {
+      readonly hostPid?: boolean;
+      readonly command?: string;
+      readonly descriptors?: readonly number[];
+    } = {},
+  ) {
+    this.#hostPid = hostPid;
     const pipes: Pipe[] = [];
     try {
       for (let i = 0; i < 4; i++) pipes.push(pipe());
       const [spec, stdout, stderr, status] = pipes as [Pipe, Pipe, Pipe, Pipe];
       const start = hostPid ? spawn : spawnInNewPidNamespace;
       this.#pid = start({
-        ...selfCommand([STAGE_COMMAND]),
-        descriptors: [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd],
+        ...selfCommand([command]),
+        descriptors: [
+          spec.readEnd,
+          stdout.writeEnd,
+          stderr.writeEnd,
+          status.writeEnd,
+          ...descriptors,
+        ],
       });
       for (const end of [spec.readEnd, stdout.writeEnd, stderr.writeEnd, status.writeEnd]) {
         close(end);
@@ -99,14 +116,14 @@ export class Stage {
   }
 
   /**
-   * Turns the stage into a container.
+   * Turns the stage into a container, or a job.
    *
    * @param onLine called with each line that the container, or the stage itself, puts out
    * @returns once the container's program runs
    * @throws {Error} if it does not come to that; the stage is gone then
    */
   async launch(
-    spec: LaunchSpec,
+    spec: LaunchSpec | JobSpec,
     onLine: (line: string, stream: OutputStream) => void,
   ): Promise<RunningContainer> {
     this.#use();
@@ -121,8 +138,13 @@ export class Stage {
       ]);
       if (status === STAGE_READY) {
         // Without an init nobody passes signals on.
-        if (spec.init !== null) await this.#untilSignalsPass(spec);
-        return { pid: this.#pid, ended: this.#ended, signal: (signal) => this.#signal(signal) };
+        if (spec.init !== null) await this.#untilSignalsPass();
+        return {
+          pid: this.#pid,
+          ended: this.#ended,
+          signal: (signal) => this.#signal(signal),
+          whileItLives: (action) => this.#whileItLives(action),
+        };
       }
       const ended = await this.#ended;
       const reason = status.startsWith(STAGE_READY) ? status.slice(STAGE_READY.length) : status;
@@ -150,9 +172,9 @@ export class Stage {
     return status;
   }
 
-  async #untilSignalsPass({ hostPid }: LaunchSpec): Promise<void> {
+  async #untilSignalsPass(): Promise<void> {
     try {
-      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid })) {
+      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid: this.#hostPid })) {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } catch (error) {
@@ -165,7 +187,12 @@ export class Stage {
   }
 
   #signal(signal: number): void {
-    if (!this.#hasEnded) kill(this.#pid, signal);
+    this.#whileItLives((pid) => kill(pid, signal));
+  }
+
+  /** Until it is reaped its pid cannot be another process's. */
+  #whileItLives(action: (pid: number) => void): void {
+    if (!this.#hasEnded) action(this.#pid);
   }
 
   #use(): void {

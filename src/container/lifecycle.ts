@@ -39,7 +39,9 @@ export type Serving =
     readonly failures: number;
   }
   /** The instance ended or could not be started again; the back-off runs. */
-  | { readonly tag: "waiting"; readonly release: Release; readonly failures: number };
+  | { readonly tag: "waiting"; readonly release: Release; readonly failures: number }
+  /** Nothing of it runs, or what did was told to make room for an upgrade; it is started as soon as it may. */
+  | { readonly tag: "standby"; readonly release: Release; readonly failures: number };
 
 /** What brings the next release. */
 export type Upgrade =
@@ -47,7 +49,9 @@ export type Upgrade =
   | { readonly tag: "none" }
   /** The image is being pulled. */
   | { readonly tag: "pulling"; readonly failures: number }
-  /** The image is there, its first instance is being launched. */
+  /** The image is there; it is started as soon as it may: with `stopBeforeStart` when every older instance has ended. */
+  | { readonly tag: "held"; readonly release: Release; readonly failures: number }
+  /** Its first instance is being launched. */
   | {
     readonly tag: "starting";
     readonly release: Release;
@@ -92,25 +96,35 @@ export type ContainerEvent =
   | { readonly type: "exited"; readonly instance: InstanceNumber; readonly healthy: boolean }
   | { readonly type: "retryPullDue" }
   | { readonly type: "restartDue" }
-  | { readonly type: "settled" };
+  | { readonly type: "settled" }
+  /** `stopTimeout` is over. */
+  | { readonly type: "killDue" };
 
 /** What the driver has to do. */
 export type ContainerEffect =
   | { readonly type: "pull"; readonly settings: ContainerSettings }
   | { readonly type: "cancelPull" }
-  /** Launch an instance; `role` says for whom, for the log. */
+  /** Launch an instance. */
   | { readonly type: "start"; readonly instance: InstanceNumber; readonly release: Release }
-  /** Send TERM, as soon as it runs if it is still being launched. Never anything stronger. */
+  /** Ask it to end, as soon as it runs if it is still being launched. */
   | { readonly type: "terminate"; readonly instance: InstanceNumber }
-  /** Give `retryPullDue` after the back-off that `failures` calls for. */
-  | { readonly type: "retryPullLater"; readonly failures: number }
+  /** Send KILL. Only for `stopTimeout`: nothing else ever kills an instance. */
+  | { readonly type: "kill"; readonly instance: InstanceNumber }
+  /**
+   * Give `retryPullDue` after the back-off that `failures` calls for. `interrupts`: the next try ends what runs, so it is put
+   * off for as long as it ever is.
+   */
+  | { readonly type: "retryPullLater"; readonly failures: number; readonly interrupts: boolean }
   | { readonly type: "cancelRetryPull" }
   /** Give `restartDue` after the back-off that `failures` calls for. */
   | { readonly type: "restartLater"; readonly failures: number }
   | { readonly type: "cancelRestart" }
   /** Give `settled` after so many seconds. */
   | { readonly type: "settleLater"; readonly seconds: number }
-  | { readonly type: "cancelSettle" };
+  | { readonly type: "cancelSettle" }
+  /** Give `killDue` after so many seconds, from now on if that was to come already. */
+  | { readonly type: "killLater"; readonly seconds: number }
+  | { readonly type: "cancelKill" };
 
 /** A new state and what has to be done on the way there. */
 export interface Transition {
@@ -135,6 +149,11 @@ export const initialState: ContainerState = {
  * @param event what happened
  */
 export function advance(state: ContainerState, event: ContainerEvent): Transition {
+  return limitPatience(state, startWhatMay(react(state, event)));
+}
+
+/** What follows from the event itself. What it makes ready to start is started after that, by `startWhatMay`. */
+function react(state: ContainerState, event: ContainerEvent): Transition {
   switch (event.type) {
     case "configured":
       return event.settings === undefined ? retire(state) : configure(state, event.settings);
@@ -146,7 +165,7 @@ export function advance(state: ContainerState, event: ContainerEvent): Transitio
         : unchanged(state);
     case "pulled":
       return state.upgrade.tag === "pulling"
-        ? startUpgrade(state, event.image, state.upgrade.failures)
+        ? hold(state, event.image, state.upgrade.failures)
         : unchanged(state);
     case "pullFailed":
       return state.upgrade.tag === "pulling"
@@ -164,12 +183,71 @@ export function advance(state: ContainerState, event: ContainerEvent): Transitio
     case "exited":
       return ended(state, event.instance, event.healthy);
     case "restartDue":
-      return state.serving.tag === "waiting" ? restart(state, state.serving) : unchanged(state);
+      return state.serving.tag === "waiting"
+        ? unchanged({ ...state, serving: { ...state.serving, tag: "standby" } })
+        : unchanged(state);
     case "settled":
       return state.upgrade.tag === "settling"
         ? takeOver(state, state.upgrade.release, state.upgrade.instance)
         : unchanged(state);
+    case "killDue":
+      return patience(state) === undefined ? unchanged(state) : {
+        state,
+        effects: state.leaving.map((instance) => ({ type: "kill", instance })),
+      };
   }
+}
+
+/** Starts what is ready to: at once, or with `stopBeforeStart` once nothing else runs. The upgrade goes first. */
+function startWhatMay({ state, effects }: Transition): Transition {
+  const { upgrade, serving } = state;
+  if (state.wanted?.stopBeforeStart && isAlive(state)) return { state, effects };
+  const instance = state.lastInstance + 1;
+  if (upgrade.tag === "held") {
+    return startWhatMay({
+      state: {
+        ...state,
+        lastInstance: instance,
+        upgrade: { ...upgrade, tag: "starting", instance },
+      },
+      effects: [...effects, { type: "start", instance, release: upgrade.release }],
+    });
+  }
+  if (serving.tag === "standby") {
+    return {
+      state: {
+        ...state,
+        lastInstance: instance,
+        serving: { ...serving, tag: "starting", instance },
+      },
+      effects: [...effects, { type: "start", instance, release: serving.release }],
+    };
+  }
+  return { state, effects };
+}
+
+/** True if an instance runs, or may do so any moment. */
+function isAlive({ serving, upgrade, leaving }: ContainerState): boolean {
+  return leaving.length > 0 || "instance" in serving || "instance" in upgrade;
+}
+
+/** Sees to it that whoever has to leave first has as long as it may take, and no longer. */
+function limitPatience(before: ContainerState, { state, effects }: Transition): Transition {
+  const [secondsBefore, seconds] = [patience(before), patience(state)];
+  if (seconds === undefined) {
+    if (secondsBefore === undefined) return { state, effects };
+    return { state, effects: [...effects, { type: "cancelKill" }] };
+  }
+  // Whoever is told to end while others are being waited for has as much time as they had.
+  const isLonger = state.leaving.some((instance) => !before.leaving.includes(instance));
+  if (seconds === secondsBefore && !isLonger) return { state, effects };
+  return { state, effects: [...effects, { type: "killLater", seconds }] };
+}
+
+/** How long the end of leaving instances is waited for; undefined if for ever, or if nobody waits for it. */
+function patience({ wanted, serving, upgrade, leaving }: ContainerState): number | undefined {
+  const isWaiting = leaving.length > 0 && (upgrade.tag === "held" || serving.tag === "standby");
+  return isWaiting && wanted?.stopBeforeStart ? wanted.stopTimeout : undefined;
 }
 
 /** True once nothing of the container runs or is about to. */
@@ -197,23 +275,39 @@ function retire(state: ContainerState): Transition {
   const { state: { serving }, effects } = dropped;
   if (serving.tag === "none") return dropped;
   const next: ContainerState = { ...dropped.state, serving: { tag: "none" } };
-  if (serving.tag === "waiting") {
-    return { state: next, effects: [...effects, { type: "cancelRestart" }] };
+  switch (serving.tag) {
+    case "standby":
+      return { state: next, effects };
+    case "waiting":
+      return { state: next, effects: [...effects, { type: "cancelRestart" }] };
+    case "starting":
+    case "running":
+      return {
+        state: { ...next, leaving: [...next.leaving, serving.instance] },
+        effects: [...effects, { type: "terminate", instance: serving.instance }],
+      };
   }
-  return {
-    state: { ...next, leaving: [...next.leaving, serving.instance] },
-    effects: [...effects, { type: "terminate", instance: serving.instance }],
-  };
 }
 
 function configure(state: ContainerState, settings: ContainerSettings): Transition {
   const before = state.wanted;
-  const next: ContainerState = { ...state, wanted: settings };
+  const next: ContainerState = {
+    ...state,
+    wanted: settings,
+    serving: withSettings(state.serving, settings),
+    upgrade: withSettings(state.upgrade, settings),
+  };
   if (before === undefined || !sameContainer(before, settings)) return pull(next, 0);
   // Other credentials are no reason to replace what runs, but may be what a pull that failed has been waiting for.
   const hasOtherCredentials = !isDeepStrictEqual(before.credentials, settings.credentials);
   if (state.upgrade.tag === "waiting" && hasOtherCredentials) return pull(next, 0);
   return unchanged(next);
+}
+
+/** What is started again is started with the newest settings, where they do not call for another release. */
+function withSettings<T extends Serving | Upgrade>(part: T, settings: ContainerSettings): T {
+  if (!("release" in part) || !sameContainer(part.release.settings, settings)) return part;
+  return { ...part, release: { ...part.release, settings } };
 }
 
 /** Begins (or begins anew) to pull; whatever upgrade was under way is dropped. */
@@ -230,6 +324,7 @@ function dropUpgrade(state: ContainerState): Transition {
   const next: ContainerState = { ...state, upgrade: { tag: "none" } };
   switch (upgrade.tag) {
     case "none":
+    case "held":
       return unchanged(next);
     case "pulling":
       return { state: next, effects: [{ type: "cancelPull" }] };
@@ -244,43 +339,34 @@ function dropUpgrade(state: ContainerState): Transition {
   }
 }
 
-function startUpgrade(state: ContainerState, image: PulledImage, failures: number): Transition {
+/** The image is there: makes its release ready to start, and room for it. */
+function hold(state: ContainerState, image: PulledImage, failures: number): Transition {
+  const { serving } = state;
   const release: Release = { settings: state.wanted!, image };
   // The tag moved and came back, or the configuration did: what serves is what is wanted.
-  if (state.serving.tag !== "none" && sameRelease(state.serving.release, release)) {
+  if (serving.tag !== "none" && sameRelease(serving.release, release)) {
     return unchanged({ ...state, upgrade: { tag: "none" } });
   }
-  const instance = state.lastInstance + 1;
+  const next: ContainerState = { ...state, upgrade: { tag: "held", release, failures } };
+  if (!release.settings.stopBeforeStart || !("instance" in serving)) return unchanged(next);
+  const { instance, ...standby } = serving;
   return {
     state: {
-      ...state,
-      lastInstance: instance,
-      upgrade: { tag: "starting", release, instance, failures },
+      ...next,
+      serving: { ...standby, tag: "standby" },
+      leaving: [...next.leaving, instance],
     },
-    effects: [{ type: "start", instance, release }],
+    effects: [{ type: "terminate", instance }],
   };
 }
 
 function postponeUpgrade(state: ContainerState, failuresBefore: number): Transition {
   const failures = failuresBefore + 1;
+  // What had to make room for this is started again, and would have to make room for the next try.
+  const interrupts = state.upgrade.tag === "starting" && state.serving.tag === "standby";
   return {
     state: { ...state, upgrade: { tag: "waiting", failures } },
-    effects: [{ type: "retryPullLater", failures }],
-  };
-}
-
-function restart(
-  state: ContainerState,
-  { release, failures }: { release: Release; failures: number },
-): Transition {
-  const instance = state.lastInstance + 1;
-  return {
-    state: {
-      ...state,
-      lastInstance: instance,
-      serving: { tag: "starting", release, instance, failures },
-    },
-    effects: [{ type: "start", instance, release }],
+    effects: [{ type: "retryPullLater", failures, interrupts }],
   };
 }
 
@@ -312,6 +398,7 @@ function takeOver(state: ContainerState, release: Release, instance: InstanceNum
   };
   switch (serving.tag) {
     case "none":
+    case "standby":
       return unchanged(next);
     case "waiting":
       return { state: next, effects: [{ type: "cancelRestart" }] };

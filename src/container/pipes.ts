@@ -1,5 +1,6 @@
 /** Pipes of child processes, read and written without blocking and without a thread for each. */
 import { Socket } from "node:net";
+import { restAfter, TURN_MS } from "../streams/turns.ts";
 
 /**
  * Opens a pipe's end for asynchronous use; it is closed with the socket. (A `Deno.FsFile` would do too, but each of its
@@ -11,17 +12,11 @@ function openPipe(fd: number, direction: "read" | "write"): Socket {
 
 /** So many bytes are handled in one go: at 6 µs a line, the 64 KiB of a pipe may take half a second. */
 const SLICE_BYTES = 4096;
-/** After so long others have their turn. */
-const TURN_MS = 5;
-/** When the turns that were taken so far have been made up for by rest. */
-let restedAt = 0;
 
 /**
  * Reads a pipe until all writers have closed it.
  *
- * Whoever writes more than can be handled has to wait, like everybody who writes to a full pipe: those who write much take
- * half of this thread's time at most, all of them together and a few milliseconds in one go, so that chatty containers keep
- * nothing else from being noticed.
+ * Whoever writes more than can be handled has to wait, like everybody who writes to a full pipe.
  *
  * @param fd the read end; closed afterwards
  * @param onChunk called with the bytes as they come
@@ -50,10 +45,9 @@ export function readPipe(
     if (rest.length === 0 && ms < TURN_MS) return goOn();
     isResting = true;
     socket.pause();
-    restedAt = Math.max(restedAt, start) + 2 * ms;
     setTimeout(
       () => rest.length > 0 && !signal?.aborted ? take(rest) : goOn(),
-      restedAt - performance.now(),
+      restAfter(start, ms),
     );
   };
   const goOn = () => {

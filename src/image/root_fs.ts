@@ -1,4 +1,5 @@
 /** Root file systems: an overlay of an image's layers. */
+import { relative } from "node:path";
 import { mount, MountFlag, umount, UmountFlag } from "../../ffi/mount.ts";
 
 /** How an overlay is put together. */
@@ -44,7 +45,9 @@ export function mountOverlay(
     Deno.chownSync(upper, uid, gid);
     Deno.chmodSync(upper, mode! & 0o7777);
     Deno.mkdirSync(`${writable}/work`);
-    options.push(`upperdir=${upper}`, `workdir=${writable}/work`);
+    // Relative as well, which leaves out what a run directory may have in its path: "," and ":" end an option.
+    const path = relative(layersDirectory, writable);
+    options.push(`upperdir=${path}/upper`, `workdir=${path}/work`);
   }
   // A redirect or metacopy attribute in a layer from outside could make any file of the machine readable; some kernels
   // have these on unless told otherwise.

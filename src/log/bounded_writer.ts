@@ -1,3 +1,6 @@
+import { concatBytes } from "../streams/concat_bytes.ts";
+import { BoundedQueue } from "./bounded_queue.ts";
+
 /** What waits for a slow reader at most; beyond it lines are dropped, and counted. */
 const MAX_PENDING_BYTES = 1 << 20;
 /** So long the end of the program waits for a reader that has stopped. */
@@ -9,9 +12,16 @@ const FLUSH_TIMEOUT_MS = 5_000;
  */
 export class BoundedWriter {
   readonly #target: { write(bytes: Uint8Array): Promise<number> };
-  #pending: Uint8Array[] = [];
-  #pendingBytes = 0;
-  #dropped = 0;
+  readonly #pending = new BoundedQueue<Uint8Array>({
+    maxBytes: MAX_PENDING_BYTES,
+    sizeOf: ({ length }) => length,
+    note: (dropped) =>
+      new TextEncoder().encode(
+        `${
+          new Date().toISOString()
+        } warning log: ${dropped} lines dropped: nobody read them in time\n`,
+      ),
+  });
   #writing: Promise<void> | undefined;
 
   /** @param target what takes the bytes, `Deno.stdout` say */
@@ -21,12 +31,7 @@ export class BoundedWriter {
 
   /** Takes one line, with its line end. */
   write(line: Uint8Array): void {
-    if (this.#pendingBytes + line.length > MAX_PENDING_BYTES) {
-      this.#dropped++;
-      return;
-    }
     this.#pending.push(line);
-    this.#pendingBytes += line.length;
     this.#writing ??= this.#drain();
   }
 
@@ -42,36 +47,22 @@ export class BoundedWriter {
     // What is written in one go goes out in one go.
     await undefined;
     try {
-      while (this.#pending.length > 0) {
+      while (!this.#pending.isEmpty) {
         for (let rest = this.#takeBatch(); rest.length > 0;) {
           rest = rest.subarray(await this.#target.write(rest));
         }
       }
     } catch {
       // The log's reader is gone for good, and there is no other place to say so.
-      this.#pending = [];
-      this.#pendingBytes = 0;
+      this.#pending.clear();
     }
     // Before anything else can run: a line that came between the end of the loop and this would be left lying.
     this.#writing = undefined;
   }
 
   #takeBatch(): Uint8Array {
-    if (this.#dropped > 0) {
-      const note = `${
-        new Date().toISOString()
-      } warning log: ${this.#dropped} lines dropped: nobody read them in time\n`;
-      this.#pending.push(new TextEncoder().encode(note));
-      this.#dropped = 0;
-    }
-    const batch = new Uint8Array(this.#pending.reduce((sum, line) => sum + line.length, 0));
-    let offset = 0;
-    for (const line of this.#pending) {
-      batch.set(line, offset);
-      offset += line.length;
-    }
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    return batch;
+    const lines = this.#pending.peek();
+    this.#pending.remove(lines.length);
+    return concatBytes(lines);
   }
 }

@@ -1,7 +1,10 @@
 /** Frontloader's log: one line an event, on standard output. */
-import { configureSync, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { compareLogLevel, configureSync, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { BoundedWriter } from "./bounded_writer.ts";
 import { escapeControls } from "./escape_controls.ts";
+import { FOREIGN_CATEGORY, type ForeignMessage, foreignMessageOf } from "./foreign_message.ts";
+import { contextOf, textOf } from "./record_parts.ts";
+import { Facility, SEVERITIES } from "./syslog/priority.ts";
 
 /** Category of what containers put out: `["output", ID]`. */
 export const OUTPUT_CATEGORY = "output";
@@ -11,20 +14,31 @@ const encoder = new TextEncoder();
 /**
  * Starts logging.
  *
- * @param options `level`: the least level that is logged
+ * @param options `level`: the least level of Frontloader's own lines on standard output; `forward`: called with every record, of
+ * whatever level, for where else it is wanted
  * @returns waits until all lines so far are written, or it is clear that nobody takes them
  */
 export function startLog(
-  { level = "info" }: { readonly level?: LogLevel } = {},
+  { level = "info", forward = () => {} }: {
+    readonly level?: LogLevel;
+    readonly forward?: (record: LogRecord) => void;
+  } = {},
 ): () => Promise<void> {
   const writer = new BoundedWriter(Deno.stdout);
+  const print = (record: LogRecord) => writer.write(encoder.encode(`${formatRecord(record)}\n`));
+  const sinks = ["stdout", "forward"];
   configureSync({
     // Called again by tests only.
     reset: true,
-    sinks: { stdout: (record) => writer.write(encoder.encode(`${formatRecord(record)}\n`)) },
+    sinks: {
+      stdout: print,
+      ownStdout: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
+      forward,
+    },
     loggers: [
-      { category: "frontloader", lowestLevel: level, sinks: ["stdout"] },
-      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks: ["stdout"] },
+      { category: "frontloader", lowestLevel: "trace", sinks: ["ownStdout", "forward"] },
+      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks },
+      { category: FOREIGN_CATEGORY, lowestLevel: "trace", sinks },
       // LogTape's own: only what went wrong in logging itself.
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stdout"] },
     ],
@@ -34,23 +48,28 @@ export function startLog(
 
 /**
  * Formats a record as one line: time, level, component, message, then its properties that the message does not name.
- * Output of a container is its line alone, behind `ID|`.
+ * Output of a container is its line alone, behind `ID|`. So that nobody else can be taken for Frontloader, only the kernel's
+ * messages look like its own; those of others stand behind `NAME[PID]|`.
  */
-export function formatRecord(
-  { category, level, message, properties, rawMessage, timestamp }: LogRecord,
-): string {
+export function formatRecord(record: LogRecord): string {
+  const { category, level, timestamp } = record;
   const time = new Date(timestamp).toISOString();
   if (category[0] === OUTPUT_CATEGORY) {
-    return `${time} ${category.slice(1).join(".")}| ${message.map(String).join("")}`;
+    return `${time} ${category.slice(1).join(".")}| ${textOf(record)}`;
   }
-  const text = escapeControls(message.map(String).join(""));
-  const named = typeof rawMessage === "string" ? rawMessage : rawMessage.join("");
-  const context = Object.entries(properties)
-    .filter(([key, value]) => value !== undefined && !named.includes(`{${key}}`))
-    .map(([key, value]) => ` ${key}=${showValue(value)}`);
+  const foreign = foreignMessageOf(record);
+  if (foreign !== undefined) return `${time} ${showForeign(foreign)}`;
+  const text = escapeControls(textOf(record));
+  const context = contextOf(record).map(([key, value]) => ` ${key}=${showValue(value)}`);
   return `${time} ${level.padEnd(7)} ${category.slice(1).join(".") || "main"}: ${text}${
     context.join("")
   }`;
+}
+
+function showForeign({ facility, severity, appName, procId, text }: ForeignMessage): string {
+  const level = SEVERITIES[severity]!.padEnd(7);
+  const from = `${appName || "-"}${procId === "" ? "" : `[${procId}]`}`;
+  return escapeControls(`${level} ${from}${facility === Facility.KERN ? ":" : "|"} ${text}`);
 }
 
 function showValue(value: unknown): string {

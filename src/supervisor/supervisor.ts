@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Settings } from "../config/settings.ts";
+import type { Settings, SyslogSettings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -19,6 +19,8 @@ export interface SupervisorServices {
   loadSettings(): Promise<LoadedSettings>;
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
+  /** Says where the log is sent to from now on. */
+  forwardLog(targets: readonly SyslogSettings[]): void;
   /** Removes the layers that are not in use. */
   sweepLayers(inUse: ReadonlySet<ChainId>): void;
 }
@@ -57,7 +59,8 @@ export class Supervisor {
   readonly #version: string;
   readonly #since = new Date();
   readonly #drivers = new Map<string, ContainerDriver>();
-  readonly #removed = new Set<ContainerDriver>();
+  /** Containers that are not wanted any more and have not ended yet, by their ids. */
+  readonly #removed = new Map<string, ContainerDriver>();
   #settings: Settings | undefined;
   #digest: string | undefined;
   #appliedAt: Date | undefined;
@@ -150,7 +153,8 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval } = settings;
+    const { containers, checkInterval, syslog } = settings;
+    this.#services.forwardLog(syslog);
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });
@@ -162,7 +166,7 @@ export class Supervisor {
         if (before !== undefined) {
           logger.info("Container {id} is new in the configuration", { id: container.id });
         }
-        driver = new ContainerDriver(container.id, {
+        driver = this.#takeBack(container.id) ?? new ContainerDriver(container.id, {
           ...this.#services.containers,
           onChange: () => this.#sweepSoon(),
         });
@@ -174,9 +178,18 @@ export class Supervisor {
 
   #remove(id: string, driver: ContainerDriver, checkInterval: number): void {
     this.#drivers.delete(id);
-    this.#removed.add(driver);
+    this.#removed.set(id, driver);
     driver.configure(undefined, checkInterval);
-    driver.gone.then(() => this.#removed.delete(driver));
+    driver.gone.then(() => {
+      if (this.#removed.get(id) === driver) this.#removed.delete(id);
+    });
+  }
+
+  /** A container that was removed and has not ended yet: the new one of that name must know of what still runs. */
+  #takeBack(id: string): ContainerDriver | undefined {
+    const driver = this.#removed.get(id);
+    this.#removed.delete(id);
+    return driver;
   }
 
   /**
@@ -217,7 +230,7 @@ export class Supervisor {
   }
 
   /**
-   * Sends every container TERM and waits until all have ended, however long they take.
+   * Asks every container to end and waits until all have, however long they take.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -227,17 +240,17 @@ export class Supervisor {
     clearTimeout(this.#reloadTimer);
     for (const [id, driver] of [...this.#drivers]) this.#remove(id, driver, 0);
     const reminder = setInterval(() => {
-      const pids = [...this.#removed].flatMap((driver) => driver.pids);
-      logger.info("Still waiting for containers to end on TERM", { pids });
+      const pids = [...this.#removed.values()].flatMap((driver) => driver.pids);
+      logger.info("Still waiting for containers to end", { pids });
     }, STOPPING_REMINDER_MS);
-    await Promise.all(Array.from(this.#removed, (driver) => driver.gone));
+    await Promise.all(Array.from(this.#removed.values(), (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
   }
 
   *#allDrivers(): Generator<ContainerDriver> {
     yield* this.#drivers.values();
-    yield* this.#removed;
+    yield* this.#removed.values();
   }
 
   #sweepSoon(): void {

@@ -47,6 +47,22 @@ Deno.test("a status for people says what runs, since when, from which digest", (
           },
         ],
         failures: 0,
+        jobs: [
+          {
+            name: "cron[0]",
+            schedule: "0 3 * * *",
+            next: "2030-01-01T03:00:00.000Z",
+            runningSince: undefined,
+            last: undefined,
+          },
+          {
+            name: "cron[1]",
+            schedule: "@hourly",
+            next: "2030-01-01T02:00:00.000Z",
+            runningSince: after(3570).toISOString(),
+            last: { at: after(0).toISOString(), result: "exit status 1" },
+          },
+        ],
         lastError: undefined,
       },
       {
@@ -54,6 +70,7 @@ Deno.test("a status for people says what runs, since when, from which digest", (
         state: "waiting to retry",
         instances: [],
         failures: 3,
+        jobs: [],
         lastError: { at: after(3590).toISOString(), message: "Cannot pull: denied" },
       },
     ],
@@ -65,6 +82,8 @@ Deno.test("a status for people says what runs, since when, from which digest", (
     "web: running, starting a new release",
     `  running, pid 101, up 59 min 0 s: 127.0.0.1/web:1 ${fakeDigest("a")}`,
     `  starting: 127.0.0.1/web:1 ${fakeDigest("b")}`,
+    "  cron[0], 0 3 * * *: next at 2030-01-01T03:00:00.000Z",
+    "  cron[1], @hourly: running for 30 s, next at 2030-01-01T02:00:00.000Z, last 1 h 0 min ago: exit status 1",
     "db: waiting to retry, 3 failures in a row",
     "  last error, 10 s ago: Cannot pull: denied",
   ]);
@@ -96,6 +115,7 @@ Deno.test("an error in a status stays in its place, and commands no terminal", (
       state: "idle",
       instances: [],
       failures: 1,
+      jobs: [],
       lastError: { at: START, message: 'Cannot run "\x1b[2J":\nweb: running\r' },
     }],
   }, after(0));
@@ -110,7 +130,14 @@ Deno.test("a status that has been through JSON looks the same", () => {
   const status: SupervisorStatus = {
     ...base,
     configuration: { ...configuration, appliedAt: undefined },
-    containers: [{ id: "a", state: "idle", instances: [], failures: 0, lastError: undefined }],
+    containers: [{
+      id: "a",
+      state: "idle",
+      instances: [],
+      failures: 0,
+      jobs: [],
+      lastError: undefined,
+    }],
   };
   assert.equal(
     formatStatus(JSON.parse(JSON.stringify(status)), after(1)),

@@ -58,6 +58,9 @@ const flag = (key: string): Cases => ({
 });
 
 const insidePath = 'an absolute path below "/", without ".", ".." and empty components';
+const mountPath = `${insidePath}, and not in "/proc"`;
+const tmpfsPath = `${insidePath}, and not "/dev" or in "/proc" or "/sys"`;
+const filePath = `${insidePath}, and not in "/proc", "/sys" or "/dev"`;
 const credentials = (key: string): Cases => ({
   good: [
     {},
@@ -211,17 +214,19 @@ const container: Readonly<Record<string, Cases>> = {
         "/a/..",
         "/.",
         "/a/./b",
+        "/proc",
+        "/proc/sys/kernel",
       ].map((
         path,
       ): [unknown, string] => [
         { [path]: "/srv" },
         `container.mounts${
           /^\w+$/.test(path) ? `.${path}` : `["${path}"]`
-        }: expected ${insidePath}, found "${path}"`,
+        }: expected ${mountPath}, found "${path}"`,
       ]),
       [
         { "/a\0": "/b" },
-        `container.mounts["/a\\u0000"]: expected ${insidePath} without NUL characters, found "/a\\u0000"`,
+        `container.mounts["/a\\u0000"]: expected ${mountPath} without NUL characters, found "/a\\u0000"`,
       ],
       [
         { "/a": "srv", "/b": 3, "/c": "/srv\0", "/d": "" },
@@ -306,13 +311,12 @@ const container: Readonly<Record<string, Cases>> = {
   },
   logEnvironment: flag("container.logEnvironment"),
   stopBeforeStart: {
-    good: [false],
-    bad: [[true, "container.stopBeforeStart: true is not supported yet, only false is"]],
+    good: [true, false],
+    bad: [["yes", 'container.stopBeforeStart: expected true or false, found "yes"']],
   },
   finalSignal: {
-    good: ["TERM"],
+    good: ["TERM", "INT", "QUIT", "HUP", "USR1", "USR2", "WINCH"],
     bad: [
-      ["QUIT", 'container.finalSignal: "QUIT" is not supported yet, only "TERM" is'],
       [
         "Term",
         'container.finalSignal: expected "TERM", "INT", "QUIT", "HUP", "USR1", "USR2" or "WINCH", found "Term", did you mean "TERM"?',
@@ -320,18 +324,35 @@ const container: Readonly<Record<string, Cases>> = {
     ],
   },
   stopTimeout: {
-    good: [1, 30],
-    bad: [[0, "container.stopTimeout: expected a whole number from 1 to 604800, found 0"]],
+    // Good ones need another key beside them: see below.
+    good: [],
+    bad: [
+      [
+        0,
+        'container.stopTimeout: means something only beside "stopBeforeStart": true',
+        "container.stopTimeout: expected a whole number from 1 to 604800, found 0",
+      ],
+      [30, 'container.stopTimeout: means something only beside "stopBeforeStart": true'],
+    ],
   },
   tmpfs: {
-    good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }]],
+    good: [[], ["/run", { path: "/var/tmp" }, { path: "/x", size: "64M" }], [
+      "/dev/shm",
+      "/process",
+      "/system",
+      "/device",
+    ]],
     bad: [
       [
         ["run", { size: 0 }],
-        `container.tmpfs[0]: expected ${insidePath}, found "run"`,
-        `container.tmpfs[1]: missing key "path", expected ${insidePath}`,
+        `container.tmpfs[0]: expected ${tmpfsPath}, found "run"`,
+        `container.tmpfs[1]: missing key "path", expected ${tmpfsPath}`,
         "container.tmpfs[1].size: expected a whole number from 1 to 9007199254740991, found 0",
       ],
+      ...["/proc", "/sys/fs", "/dev"].map((path): [unknown, string] => [
+        [path],
+        `container.tmpfs[0]: expected ${tmpfsPath}, found "${path}"`,
+      ]),
     ],
   },
   files: {
@@ -339,10 +360,14 @@ const container: Readonly<Record<string, Cases>> = {
     bad: [
       [
         { "etc": "", "/x": { mode: "0800" } },
-        `container.files.etc: expected ${insidePath}, found "etc"`,
+        `container.files.etc: expected ${filePath}, found "etc"`,
         'container.files["/x"]: missing key "contents", expected the contents of the file',
         'container.files["/x"].mode: expected permissions in octal such as "0644", found a string',
       ],
+      ...["/proc/x", "/sys", "/dev/shm/x"].map((path): [unknown, string] => [
+        { [path]: "" },
+        `container.files["${path}"]: expected ${filePath}, found "${path}"`,
+      ]),
     ],
   },
   limits: {
@@ -371,6 +396,19 @@ const container: Readonly<Record<string, Cases>> = {
         'container.cron[1]: missing key "schedule", expected a schedule of five fields',
         'container.cron[1]: missing key "command", expected a string or a list of strings',
       ],
+      [
+        [{ schedule: "@reboot", command: "a" }],
+        'container.cron[0].schedule: expected a schedule of five fields, found "@reboot"',
+      ],
+      ...[
+        ["60 * * * *", "Invalid value for minute: 60"],
+        ["* * * * mo", "configuration entry 5 (mo) contains illegal characters."],
+        ["*/0 * * * *", "Syntax error, illegal stepping: 0"],
+        ["0 0 31 2 *", "it never comes"],
+      ].map(([schedule, why]): [unknown, string] => [
+        [{ schedule, command: "a" }],
+        `container.cron[0].schedule: expected a schedule, found "${schedule}": ${why}`,
+      ]),
     ],
   },
 };
@@ -461,7 +499,11 @@ const top: Readonly<Record<string, Cases>> = {
     ],
   },
   syslog: {
-    good: [[{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }]],
+    good: [
+      [{ host: "logs.example.com", port: 6514, tls: true, level: "debug" }],
+      [{ host: "::1", transport: "udp", tls: false }, { host: "10.0.0.1", transport: "tcp" }],
+      [{ host: "logs.example.com", transport: "tcp", tls: true }],
+    ],
     bad: [
       [
         [{ port: 65_536, tls: 1, level: "warn" }],
@@ -469,6 +511,16 @@ const top: Readonly<Record<string, Cases>> = {
         "syslog[0].port: expected a whole number from 1 to 65535, found 65536",
         "syslog[0].tls: expected true or false, found 1",
         'syslog[0].level: expected "emerg", "alert", "crit", "err", "warning", "notice", "info" or "debug", found "warn"',
+      ],
+      [
+        [{ host: "h", transport: "tls" }, { host: "h", protocol: "tcp" }],
+        'syslog[0].transport: expected "udp" or "tcp", found "tls"',
+        'syslog[1].protocol: unknown key, did you mean "transport"?',
+      ],
+      [
+        [{ host: "h", tls: true, transport: "udp" }, { host: "h", transport: "udp", tls: true }],
+        'syslog[0].transport: "udp" is not possible beside "tls": true',
+        'syslog[1].tls: true is not possible beside "transport": "udp"',
       ],
     ],
   },
@@ -517,4 +569,31 @@ for (const { name, entries, cases, write } of tables) {
 
 function withoutPlace(problem: string): string {
   return problem.replace(/^f:\d+:\d+: /, "");
+}
+
+const replacing: readonly [keys: string, ...problems: string[]][] = [
+  ['"stopBeforeStart": true, "stopTimeout": 1'],
+  ['"stopTimeout": 604800, "stopBeforeStart": true'],
+  ['"stopBeforeStart": false, "stopDelay": 1'],
+  [
+    '"stopBeforeStart": false, "stopTimeout": 1',
+    'f:1:63: container.stopTimeout: means something only beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": true, "stopDelay": 5',
+    'f:1:62: container.stopDelay: not possible beside "stopBeforeStart": true',
+  ],
+  [
+    '"stopBeforeStart": 1, "stopTimeout": 1, "stopDelay": 1',
+    "f:1:56: container.stopBeforeStart: expected true or false, found 1",
+  ],
+];
+
+for (const [keys, ...expected] of replacing) {
+  Deno.test(`how instances replace each other ${expected.length ? "cannot" : "can"} be ${keys}`, () => {
+    const problems = problemsOf(() =>
+      parsePrimary(`{"container": {"manifest": "nginx", ${keys}}}`, "f")
+    );
+    assert.deepEqual(problems, expected);
+  });
 }

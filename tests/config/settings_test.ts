@@ -50,6 +50,14 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
   ["system calls are not filtered now", "", '"seccomp": false', false],
   ["the host name differs", '"hostname": "a"', '"hostname": "b"', false],
   ["only the stop delay differs", "", '"stopDelay": 1', true],
+  ["only the jobs differ", "", '"cron": [{"schedule": "@daily", "command": "a"}]', true],
+  ["only the final signal differs", "", '"finalSignal": "INT"', true],
+  [
+    "only the order of end and start differs",
+    "",
+    '"stopBeforeStart": true, "stopTimeout": 1',
+    true,
+  ],
   ["the id differs", '"id": "a"', '"id": "b"', false],
 ];
 

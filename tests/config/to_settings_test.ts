@@ -12,7 +12,23 @@ Deno.test("an empty configuration is valid, and runs nothing", () => {
     containers: [],
     checkInterval: 600,
     reloadInterval: 300,
+    syslog: [],
   });
+});
+
+Deno.test("a target of the log has a transport and the port that belongs to it", () => {
+  const rows = [
+    [{ host: "h" }, { transport: "udp", port: 514 }],
+    [{ host: "h", transport: "udp", tls: false }, { transport: "udp", port: 514 }],
+    [{ host: "h", transport: "tcp" }, { transport: "tcp", port: 514 }],
+    [{ host: "h", tls: true }, { transport: "tls", port: 6514 }],
+    [{ host: "h", tls: true, transport: "tcp", port: 1 }, { transport: "tls", port: 1 }],
+  ];
+  const { syslog } = parsePrimary(JSON.stringify({ syslog: rows.map(([target]) => target) }), "f");
+  assert.deepEqual(
+    syslog,
+    rows.map(([, expected]) => ({ host: "h", level: "info", ...expected })),
+  );
 });
 
 Deno.test("a container has defaults for everything but its manifest", () => {
@@ -31,7 +47,10 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     files: [],
     mounts: [],
     environment: {},
+    finalSignal: "TERM",
+    stopBeforeStart: false,
     stopDelay: 0,
+    cron: [],
     disabled: false,
   });
 });
@@ -42,6 +61,11 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "capabilities": ["SYS_NICE", "CAP_CHOWN", "CHOWN"], "mounts": {"/b": "/y:ro", "/a": "/x"},
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
+    "finalSignal": "USR1",
+    "cron": [
+      {"schedule": "@daily", "command": ["a", "b"]},
+      {"schedule": "* * * * *", "command": "a b", "lock": "l"}
+    ],
     "tmpfs": ["/run", {"path": "/a"}, {"path": "/b", "size": "3M"}, {"path": "/c", "size": 5}],
     "files": {"/d": "text", "/e": {"contents": "", "uid": 1, "gid": 2, "mode": "4750"}}`);
   assert.deepEqual(settings, {
@@ -74,8 +98,25 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     ],
     environment: {},
     hostname: "h",
+    finalSignal: "USR1",
+    stopBeforeStart: false,
     stopDelay: 4,
+    cron: [
+      { schedule: "@daily", command: ["a", "b"] },
+      { schedule: "* * * * *", command: ["/bin/sh", "-c", "a b"], lock: "l" },
+    ],
     disabled: true,
+  });
+});
+
+Deno.test("an old instance that has to end first may have a time for it", () => {
+  const { stopBeforeStart, stopTimeout, stopDelay } = settingsOf(
+    '"stopBeforeStart": true, "stopTimeout": 9',
+  );
+  assert.deepEqual({ stopBeforeStart, stopTimeout, stopDelay }, {
+    stopBeforeStart: true,
+    stopTimeout: 9,
+    stopDelay: 0,
   });
 });
 

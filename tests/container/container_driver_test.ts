@@ -112,6 +112,7 @@ Deno.test("a configured container is pulled, then launched, then runs", async ()
       state: "running",
     }],
     failures: 0,
+    jobs: [],
     lastError: undefined,
   });
 });
@@ -295,6 +296,198 @@ Deno.test("a new instance that ends within the stop delay does not take the old 
   await bench.time.advance(60_000);
   assert.equal(old.terms, 0);
   assert.equal(bench.containers.pulls.length, 3);
+});
+
+Deno.test("every instance is asked to end by its final signal, the newest of its settings", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ finalSignal: "INT" });
+  bench.configure({ finalSignal: "QUIT" });
+  assert.equal(old.terms, 0);
+  bench.configure({ finalSignal: "USR1", uid: 1 });
+  await bench.pulled("a");
+  const young = await bench.started();
+  bench.remove();
+  // The one that was replaced is another program, of which the third signal is not known to end it.
+  assert.deepEqual([old.finalSignal, young.finalSignal], ["QUIT", "USR1"]);
+  assert.deepEqual(bench.log.lines("gets"), [
+    "info    web: Instance 1 gets QUIT pid=101",
+    "info    web: Instance 2 gets USR1 pid=102",
+  ]);
+});
+
+// Stop before start
+
+Deno.test("with stopBeforeStart the old instance ends before the new one is launched, however long it takes", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true });
+  bench.configure({ stopBeforeStart: true, uid: 1 });
+  assert.equal(bench.driver.status().state, "running, pulling");
+  assert.equal(old.terms, 0);
+  await bench.pulled("b");
+  assert.equal(bench.driver.status().state, "new release waiting for the old one to end");
+  assert.deepEqual(bench.driver.layersInUse, ["a", "a", "b"].map(fakeDigest));
+  await bench.time.advance(24 * 60 * MINUTE);
+  assert.deepEqual([old.terms, old.kills], [1, 0]);
+  assert.equal(bench.containers.launches.length, 1);
+  await bench.end(old);
+  assert.equal(bench.containers.lastLaunch.release.image.digest, fakeDigest("b"));
+  assert.equal(bench.driver.status().state, "starting a new release");
+  await bench.started();
+  assert.equal(bench.driver.status().state, "running");
+});
+
+Deno.test("with a stop timeout the old instance is killed when it is over, and that is said", async () => {
+  using bench = new Bench();
+  const settings = { stopBeforeStart: true, stopTimeout: 10 };
+  const old = await bench.run(settings);
+  bench.configure({ ...settings, uid: 1 });
+  await bench.pulled("a");
+  await bench.time.advance(9_999);
+  assert.equal(old.kills, 0);
+  await bench.time.advance(1);
+  assert.equal(old.kills, 1);
+  assert.deepEqual(bench.log.lines("killed"), [
+    "warning web: Instance 1 is killed: it has not ended within its stopTimeout pid=101",
+  ]);
+  await bench.end(old);
+  assert.equal(bench.containers.launches.length, 2);
+});
+
+Deno.test("a stop timeout means nothing at removal", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true, stopTimeout: 10 });
+  bench.remove();
+  await bench.time.advance(MINUTE);
+  assert.deepEqual([old.terms, old.kills], [1, 0]);
+});
+
+Deno.test("an instance that is still being launched when its stop timeout is over is killed once it runs", async () => {
+  using bench = new Bench();
+  bench.configure({ stopBeforeStart: true, stopTimeout: 10 });
+  await bench.pulled("a");
+  const [launch] = bench.containers.launches;
+  bench.configure({ stopBeforeStart: true, stopTimeout: 10, uid: 1 });
+  await bench.pulled("a");
+  await bench.time.advance(10_000);
+  const instance = launch!.succeed(7);
+  await bench.time.settle();
+  assert.deepEqual([instance.terms, instance.kills], [1, 1]);
+});
+
+Deno.test("if the new release cannot be launched the old one is at once, and the next try is put off", async () => {
+  using bench = new Bench();
+  const old = await bench.run({ stopBeforeStart: true });
+  bench.configure({ stopBeforeStart: true, uid: 1 });
+  await bench.pulled("b");
+  await bench.end(old);
+  bench.containers.lastLaunch.fail(new Error("bad"));
+  await bench.time.settle();
+  assert.equal(bench.containers.lastLaunch.release.image.digest, fakeDigest("a"));
+  await bench.started();
+  assert.equal(bench.driver.status().state, "running, waiting to retry");
+  await bench.time.advance(5 * MINUTE - 1);
+  assert.equal(bench.containers.pulls.length, 2);
+  await bench.time.advance(1);
+  assert.equal(bench.containers.pulls.length, 3);
+});
+
+// Jobs
+
+const minutely = { schedule: "* * * * *", command: ["tidy"] };
+
+Deno.test("a job runs once, in the instance that serves: while a new one is on trial in the old one", async () => {
+  using bench = new Bench();
+  const settings = { stopDelay: 90, cron: [minutely] };
+  const old = await bench.run(settings);
+  bench.configure({ ...settings, uid: 1 });
+  await bench.pulled("a");
+  const young = await bench.started();
+  await bench.time.advance(MINUTE);
+  assert.deepEqual([old.jobs.length, young.jobs.length], [1, 0]);
+  old.jobs[0]!.end();
+  await bench.time.advance(MINUTE);
+  assert.deepEqual([old.jobs.length, young.jobs.length], [1, 1]);
+  assert.deepEqual(young.jobs[0]!.command, ["tidy"]);
+});
+
+Deno.test("output of a job has the container's id and the job in front", async () => {
+  using bench = new Bench();
+  const instance = await bench.run({ cron: [minutely] });
+  await bench.time.advance(MINUTE);
+  instance.jobs[0]!.onLine("tidied", "stdout");
+  assert.deepEqual(bench.log.lines("tidied"), ["web.cron[0]| tidied"]);
+});
+
+Deno.test("an instance is asked to end once its jobs have, however long they take", async () => {
+  using bench = new Bench();
+  const instance = await bench.run({ cron: [minutely] });
+  await bench.time.advance(MINUTE);
+  const [job] = instance.jobs;
+  job!.start();
+  await bench.time.settle();
+  bench.remove();
+  assert.deepEqual([job!.terms, instance.terms], [1, 0]);
+  await bench.time.advance(24 * 60 * MINUTE);
+  assert.deepEqual([job!.terms, instance.terms, instance.jobs.length], [1, 0, 1]);
+  job!.end();
+  await bench.time.settle();
+  assert.equal(instance.terms, 1);
+  await bench.end(instance);
+  assert.equal(await isSettled(bench.driver.gone, bench.time), true);
+  assert.equal(bench.time.pending, 0);
+});
+
+Deno.test("a stop timeout goes for an instance with all its jobs", async () => {
+  using bench = new Bench();
+  const settings = { stopBeforeStart: true, stopTimeout: 10, cron: [minutely] };
+  const old = await bench.run(settings);
+  await bench.time.advance(MINUTE);
+  bench.configure({ ...settings, uid: 1 });
+  await bench.pulled("a");
+  await bench.time.advance(10_000);
+  assert.deepEqual([old.jobs[0]!.terms, old.terms, old.kills], [0, 0, 1]);
+});
+
+Deno.test("other jobs replace nothing, and none run where nothing is wanted", async () => {
+  using bench = new Bench();
+  const instance = await bench.run();
+  bench.configure({ cron: [minutely] });
+  assert.equal(bench.containers.pulls.length, 1);
+  await bench.time.advance(MINUTE);
+  assert.equal(instance.jobs.length, 1);
+  instance.jobs[0]!.end();
+  bench.remove();
+  await bench.time.advance(MINUTE);
+  assert.equal(instance.jobs.length, 1);
+});
+
+Deno.test("a job is skipped while its container waits to be restarted", async () => {
+  using bench = new Bench();
+  const instance = await bench.run({ cron: [minutely] });
+  await bench.time.advance(MINUTE - 500);
+  await bench.end(instance);
+  await bench.time.advance(500);
+  assert.equal(bench.log.lines("Job cron[0] is skipped: no instance runs").length, 1);
+});
+
+Deno.test("jobs go by the TZ of what serves, if that has an IANA name", async () => {
+  using bench = new Bench();
+  const cron = [{ schedule: "0 3 * * *", command: ["backup"] }];
+  bench.configure({ cron });
+  await bench.pulled("a");
+  const next = () => bench.driver.status().jobs[0]!.next;
+  assert.equal(next(), "2030-01-01T03:00:00.000Z");
+  const instance = bench.containers.lastLaunch.succeed(7);
+  instance.timeZone = "Europe/Berlin";
+  await bench.time.settle();
+  assert.equal(next(), "2030-01-01T02:00:00.000Z");
+  await bench.end(instance);
+  assert.equal(next(), "2030-01-01T02:00:00.000Z");
+  await bench.time.advance(1000);
+  bench.containers.lastLaunch.succeed(8).timeZone = "CET-1CEST";
+  await bench.time.settle();
+  assert.equal(next(), "2030-01-01T03:00:00.000Z");
+  assert.equal(bench.log.lines("CET-1CEST").length, 1);
 });
 
 // Registry checks
@@ -646,7 +839,7 @@ Deno.test("output is logged line by line under the container's id", async () => 
   const output = bench.log.records.filter(({ category }) => category[0] === "output");
   assert.deepEqual(
     output.map(({ category, level, message }) => [category[1], level, message.join("")]),
-    [["web", "info", "GET /{id} {line} 200"], ["web", "warning", "oh: password={x}"]],
+    [["web", "info", "GET /{id} {line} 200"], ["web", "error", "oh: password={x}"]],
   );
 });
 

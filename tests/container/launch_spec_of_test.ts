@@ -43,6 +43,7 @@ Deno.test("a container is its settings over its image's configuration over the d
     capabilities: [],
     mounts: [{ inside: "/data", outside: "/tmp", readOnly: true }],
     tmpfs: [],
+    finalSignal: "TERM",
     hostPid: false,
     hostname: "web",
   });

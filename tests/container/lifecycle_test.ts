@@ -14,6 +14,8 @@ import { containerSettings } from "../support/container_settings.ts";
 
 const web = containerSettings({ id: "web" });
 const webWithDelay = containerSettings({ id: "web", stopDelay: 5 });
+const exclusive = containerSettings({ id: "web", stopBeforeStart: true });
+const impatient = containerSettings({ id: "web", stopBeforeStart: true, stopTimeout: 9 });
 
 function digest(name: string): Digest {
   return `sha256:${name.repeat(64).slice(0, 64)}`;
@@ -37,6 +39,10 @@ const events = {
     settings: { ...web, credentials: { username: "u", password: "p" } },
   },
   configureOtherwise: { type: "configured", settings: containerSettings({ id: "web", uid: 7 }) },
+  configureExclusive: { type: "configured", settings: exclusive },
+  configureImpatient: { type: "configured", settings: impatient },
+  configureExclusiveOtherwise: { type: "configured", settings: { ...exclusive, uid: 7 } },
+  configureImpatientOtherwise: { type: "configured", settings: { ...impatient, uid: 7 } },
   remove: { type: "configured", settings: undefined },
   foundA: { type: "digestFound", digest: digest("a") },
   foundB: { type: "digestFound", digest: digest("b") },
@@ -47,14 +53,18 @@ const events = {
   retryPull: { type: "retryPullDue" },
   restart: { type: "restartDue" },
   settled: { type: "settled" },
+  kill: { type: "killDue" },
   started1: { type: "started", instance: 1 },
   started2: { type: "started", instance: 2 },
   started3: { type: "started", instance: 3 },
+  started4: { type: "started", instance: 4 },
   startFails1: { type: "startFailed", instance: 1 },
   startFails2: { type: "startFailed", instance: 2 },
+  startFails3: { type: "startFailed", instance: 3 },
   exits1: { type: "exited", instance: 1, healthy: false },
   exits1Healthy: { type: "exited", instance: 1, healthy: true },
   exits2: { type: "exited", instance: 2, healthy: false },
+  exits3: { type: "exited", instance: 3, healthy: false },
 } as const satisfies Record<string, ContainerEvent>;
 
 type EventName = keyof typeof events;
@@ -74,12 +84,15 @@ function describeEffect(effect: ContainerEffect): string {
     case "start":
       return `start ${effect.instance} ${effect.release.image.digest[7]}`;
     case "terminate":
-      return `terminate ${effect.instance}`;
+    case "kill":
+      return `${effect.type} ${effect.instance}`;
     case "retryPullLater":
+      return `retryPullLater ${effect.failures}${effect.interrupts ? " interrupting" : ""}`;
     case "restartLater":
-      return `${effect.type} ${effect.failures}`;
+      return `restartLater ${effect.failures}`;
     case "settleLater":
-      return `settleLater ${effect.seconds}`;
+    case "killLater":
+      return `${effect.type} ${effect.seconds}`;
     default:
       return effect.type;
   }
@@ -104,6 +117,12 @@ const settling: readonly EventName[] = [
   "pulledB",
   "started2",
 ];
+
+// With `stopBeforeStart`.
+const alone: readonly EventName[] = ["configureExclusive", "pulledA", "started1"];
+const replacing: readonly EventName[] = [...alone, "foundB", "pulledB"];
+const aloneImpatient: readonly EventName[] = ["configureImpatient", "pulledA", "started1"];
+const replacingImpatient: readonly EventName[] = [...aloneImpatient, "foundB", "pulledB"];
 
 const rows: readonly Row[] = [
   {
@@ -431,6 +450,187 @@ const rows: readonly Row[] = [
     state: "running/none/",
     effects: [],
   },
+  {
+    name: "one that runs alone keeps running while the next image is pulled",
+    story: [...alone, "foundB"],
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "one that runs alone is told to end once the next image is there",
+    story: replacing,
+    state: "standby/held/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "once the old instance has ended the new one is started",
+    story: [...replacing, "exits1"],
+    state: "standby/starting/",
+    effects: ["start 2 b"],
+  },
+  {
+    name: "a new instance that runs after the old one has ended takes over",
+    story: [...replacing, "exits1", "started2"],
+    state: "running/none/",
+    effects: [],
+  },
+  {
+    name:
+      "a new instance that cannot be started after the old one has ended brings the old one back",
+    story: [...replacing, "exits1", "startFails2"],
+    state: "starting/waiting/",
+    effects: ["retryPullLater 1 interrupting", "start 3 a"],
+  },
+  {
+    name: "an old instance that was brought back runs, and the new one is tried again later",
+    story: [...replacing, "exits1", "startFails2", "started3"],
+    state: "running/waiting/",
+    effects: [],
+  },
+  {
+    name: "an old instance that was brought back has to end again for the next try",
+    story: [...replacing, "exits1", "startFails2", "started3", "retryPull", "pulledB"],
+    state: "standby/held/3",
+    effects: ["terminate 3"],
+  },
+  {
+    name: "an old instance that is still being brought back is called off for the next try",
+    story: [...replacing, "exits1", "startFails2", "update", "pulledB"],
+    state: "standby/held/3",
+    effects: ["terminate 3"],
+  },
+  {
+    name: "an old instance that cannot be brought back is tried again later",
+    story: [...replacing, "exits1", "startFails2", "startFails3"],
+    state: "waiting/waiting/",
+    effects: ["restartLater 1"],
+  },
+  {
+    name: "a first start that fails interrupts nothing, also where instances run alone",
+    story: ["configureExclusive", "pulledA", "startFails1"],
+    state: "none/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "without a stop timeout nothing is ever killed",
+    story: [...replacing, "kill"],
+    state: "standby/held/1",
+    effects: [],
+  },
+  {
+    name: "with a stop timeout the old instance has so long to end",
+    story: replacingImpatient,
+    state: "standby/held/1",
+    effects: ["terminate 1", "killLater 9"],
+  },
+  {
+    name: "an old instance that takes longer than the stop timeout is killed",
+    story: [...replacingImpatient, "kill"],
+    state: "standby/held/1",
+    effects: ["kill 1"],
+  },
+  {
+    name: "an old instance that was killed makes room like any other",
+    story: [...replacingImpatient, "kill", "exits1"],
+    state: "standby/starting/",
+    effects: ["start 2 b", "cancelKill"],
+  },
+  {
+    name: "an old instance that ends in time is not killed",
+    story: [...replacingImpatient, "exits1", "kill"],
+    state: "standby/starting/",
+    effects: [],
+  },
+  {
+    name: "a stop timeout that is set while an old instance does not end runs from then on",
+    story: [...replacing, "configureImpatient"],
+    state: "standby/held/1",
+    effects: ["killLater 9"],
+  },
+  {
+    name: "a stop timeout that is taken back kills nobody",
+    story: [...replacingImpatient, "configureExclusive"],
+    state: "standby/held/1",
+    effects: ["cancelKill"],
+  },
+  {
+    name: "whoever no longer has to wait for the old instance starts at once",
+    story: [...replacingImpatient, "configure"],
+    state: "starting/starting/1",
+    effects: ["start 2 b", "start 3 a", "cancelKill"],
+  },
+  {
+    name: "removal has no stop timeout",
+    story: [...aloneImpatient, "remove", "kill"],
+    state: "none/none/1",
+    effects: [],
+  },
+  {
+    name: "removal while the old instance leaves calls off the new one, and kills nobody",
+    story: [...replacingImpatient, "remove"],
+    state: "none/none/1",
+    effects: ["cancelKill"],
+  },
+  {
+    name: "a container that is configured again waits for its old instance if it runs alone",
+    story: [...alone, "remove", "configureExclusive", "pulledA"],
+    state: "none/held/1",
+    effects: [],
+  },
+  {
+    name: "a container that is configured again has the whole stop timeout to end first",
+    story: [...aloneImpatient, "remove", "configureImpatient", "pulledA"],
+    state: "none/held/1",
+    effects: ["killLater 9"],
+  },
+  {
+    name: "a container that is configured again starts once its old instance has ended",
+    story: [...alone, "remove", "configureExclusive", "pulledA", "exits1"],
+    state: "none/starting/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "a crash is restarted later, also where instances run alone",
+    story: [...alone, "exits1", "restart"],
+    state: "starting/none/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "a restart that falls due while the new instance starts is not started beside it",
+    story: [...alone, "foundB", "exits1", "pulledB", "restart"],
+    state: "standby/starting/",
+    effects: [],
+  },
+  {
+    name: "a restart that was not started beside the new instance is made up for if that fails",
+    story: [...alone, "foundB", "exits1", "pulledB", "restart", "startFails2"],
+    state: "starting/waiting/",
+    effects: ["retryPullLater 1 interrupting", "start 3 a"],
+  },
+  {
+    name: "other settings while the old instance leaves pull anew, and bring it back meanwhile",
+    story: [...replacing, "configureExclusiveOtherwise", "exits1"],
+    state: "starting/pulling/",
+    effects: ["start 2 a"],
+  },
+  {
+    name: "other settings while the new instance starts bring the old one back once that has ended",
+    story: [...replacing, "exits1", "configureExclusiveOtherwise", "exits2"],
+    state: "starting/pulling/",
+    effects: ["start 3 a"],
+  },
+  {
+    name: "whoever is told to end while another is waited for has the whole stop timeout",
+    story: [...replacingImpatient, "exits1", "configureImpatientOtherwise"],
+    state: "standby/pulling/2",
+    effects: ["terminate 2", "pull", "killLater 9"],
+  },
+  {
+    name: "one that shall run alone from now on keeps running",
+    story: [...running, "configureExclusive"],
+    state: "running/none/",
+    effects: [],
+  },
 ];
 
 for (const { name, story, state, effects } of rows) {
@@ -448,12 +648,27 @@ Deno.test("a container is gone when it is not wanted and all its instances have 
   assert.equal(isGone(play(running).state), false);
 });
 
-Deno.test("no story makes two instances serve, loses one, or terminates one twice", () => {
+Deno.test("what is started again is started with the newest settings", () => {
+  const newer = { ...web, finalSignal: "QUIT", stopDelay: 3 } as const;
+  const { state } = advance(play([...running, "exits1"]).state, {
+    type: "configured",
+    settings: newer,
+  });
+  const [effect] = advance(state, events.restart).effects;
+  assert(effect?.type === "start");
+  assert.deepEqual(effect.release.settings, newer);
+});
+
+Deno.test("no story makes two instances serve, loses one, terminates one twice, or starts one too early", () => {
   // A random walk over what the driver could report, with an account of every instance that was started.
   let seed = 42;
   const random = (n: number) => (seed = (seed * 1103515245 + 12345) % 2 ** 31) % n;
-  const settings: (ContainerSettings | undefined)[] = [web, webWithDelay, undefined];
-  for (let walk = 0; walk < 300; walk++) {
+  const anything = [web, webWithDelay, exclusive, impatient, undefined];
+  const onlyPatient = [exclusive, { ...exclusive, uid: 7 }, undefined];
+  const onlyExclusive = [...onlyPatient, impatient, { ...impatient, uid: 7 }];
+  const kinds: (ContainerSettings | undefined)[][] = [anything, onlyPatient, onlyExclusive];
+  for (let walk = 0; walk < 900; walk++) {
+    const settings = kinds[walk % kinds.length]!;
     let state = initialState;
     const alive = new Set<number>();
     const terminated = new Set<number>();
@@ -461,12 +676,13 @@ Deno.test("no story makes two instances serve, loses one, or terminates one twic
     for (let step = 0; step < 60; step++) {
       const someone = [...alive][random(Math.max(1, alive.size))];
       const choices: ContainerEvent[] = [
-        { type: "configured", settings: settings[random(3)] },
+        { type: "configured", settings: settings[random(settings.length)] },
         { type: "digestFound", digest: digest("abc"[random(3)]!) },
         { type: "updateAsked" },
         { type: "retryPullDue" },
         { type: "restartDue" },
         { type: "settled" },
+        { type: "killDue" },
       ];
       if (pulling) {
         choices.push({ type: "pulled", image: image("abc"[random(3)]!) }, { type: "pullFailed" });
@@ -485,7 +701,15 @@ Deno.test("no story makes two instances serve, loses one, or terminates one twic
       for (const effect of transition.effects) {
         if (effect.type === "pull") pulling = true;
         if (effect.type === "cancelPull") pulling = false;
-        if (effect.type === "start") alive.add(effect.instance);
+        if (effect.type === "start") {
+          const isAlone = alive.size === 0 || !state.wanted?.stopBeforeStart;
+          assert(isAlone, `instance ${effect.instance} is started beside ${[...alive]}`);
+          alive.add(effect.instance);
+        }
+        if (effect.type === "kill") {
+          assert(state.wanted?.stopTimeout !== undefined, `instance ${effect.instance} is killed`);
+          assert(terminated.has(effect.instance), `instance ${effect.instance} was not asked`);
+        }
         if (effect.type === "terminate") {
           assert(!terminated.has(effect.instance), `instance ${effect.instance} gets TERM twice`);
           terminated.add(effect.instance);
@@ -500,6 +724,12 @@ Deno.test("no story makes two instances serve, loses one, or terminates one twic
       assert.deepEqual(known.toSorted((a, b) => a - b), [...alive].toSorted((a, b) => a - b));
       for (const instance of leaving) assert(terminated.has(instance));
       assert.equal(upgrade.tag === "pulling", pulling);
+      // Whoever waits for room is not forgotten once there is some.
+      const waits = upgrade.tag === "held" || serving.tag === "standby";
+      assert(!waits || (alive.size > 0 && state.wanted?.stopBeforeStart));
+      // Where nothing runs, something is about to be tried.
+      const isIdle = serving.tag === "none" && upgrade.tag === "none";
+      assert.equal(isIdle, state.wanted === undefined);
     }
   }
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { ContainerSettings, Settings } from "../../src/config/settings.ts";
+import type { ContainerSettings, Settings, SyslogSettings } from "../../src/config/settings.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 import { containerSettings } from "../support/container_settings.ts";
@@ -25,6 +25,7 @@ function settings(containers: Record<string, Partial<ContainerSettings>>): Setti
     ),
     checkInterval: 600,
     reloadInterval: RELOAD_INTERVAL,
+    syslog: [],
   };
 }
 
@@ -45,6 +46,8 @@ class Bench implements Disposable {
   /** While set, reading it takes until this resolves. */
   gate: Promise<void> | undefined;
   readonly sweeps: string[][] = [];
+  /** What was said about where the log goes. */
+  readonly logTargets: (readonly SyslogSettings[])[] = [];
   /** What sweeping fails with. */
   sweepError: Error | undefined;
   readonly supervisor: Supervisor;
@@ -62,6 +65,7 @@ class Bench implements Disposable {
         return { settings: configuration, digest: digestOf(configuration) };
       },
       containers: { pull, resolveDigest, launch },
+      forwardLog: (targets) => void this.logTargets.push(targets),
       sweepLayers: (inUse) => {
         this.sweeps.push([...inUse].sort());
         if (this.sweepError !== undefined) throw this.sweepError;
@@ -101,6 +105,17 @@ class Bench implements Disposable {
     return this.supervisor.status().containers.map(({ id, state }) => `${id}: ${state}`);
   }
 }
+
+Deno.test("every new configuration says where the log goes, and a bad one does not", async () => {
+  using bench = new Bench();
+  const target: SyslogSettings = { host: "h", port: 514, transport: "udp", level: "info" };
+  await bench.reload({ ...settings({}), syslog: [target] });
+  await bench.reload();
+  await bench.reload(new Error("unreachable"));
+  assert.deepEqual(bench.logTargets, [[target]]);
+  await bench.reload(settings({}));
+  assert.deepEqual(bench.logTargets, [[target], []]);
+});
 
 /** True if `promise` is settled by now. */
 async function isSettled(promise: Promise<unknown>, time: FakeTime): Promise<boolean> {
@@ -323,7 +338,11 @@ Deno.test("a container that is removed and comes back while it leaves is brought
   await bench.reload(settings({}));
   await bench.reload(settings({ a: {} }));
   const young = await bench.up();
-  assert.deepEqual(bench.states, ["a: running", "a: stopping"]);
+  assert.deepEqual(bench.states, ["a: running"]);
+  assert.deepEqual(
+    bench.supervisor.status().containers[0]!.instances.map(({ state }) => state),
+    ["leaving", "running"],
+  );
   assert.deepEqual([old.terms, young.terms], [1, 0]);
 
   const stopped = bench.supervisor.stop();
@@ -331,6 +350,19 @@ Deno.test("a container that is removed and comes back while it leaves is brought
   assert.equal(await isSettled(stopped, bench.time), false, "the old one still runs");
   await bench.end(old);
   assert.equal(await isSettled(stopped, bench.time), true);
+});
+
+Deno.test("a container that is removed and comes back while it leaves waits for its end if it runs alone", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: { stopBeforeStart: true } }));
+  const old = await bench.up();
+  await bench.reload(settings({}));
+  await bench.reload(settings({ a: { stopBeforeStart: true } }));
+  bench.containers.lastPull.succeed(fakeImage("a"));
+  await bench.time.advance(HOUR);
+  assert.equal(bench.containers.launches.length, 1);
+  await bench.end(old);
+  assert.equal(bench.containers.launches.length, 2);
 });
 
 Deno.test("what goes wrong in one container does not touch another", async () => {
@@ -438,7 +470,7 @@ Deno.test("a slow stop says every minute what it waits for", async () => {
   await bench.time.advance(3 * MINUTE);
   assert.deepEqual(
     bench.log.lines("Still waiting"),
-    Array(3).fill("info    supervisor: Still waiting for containers to end on TERM pids=[101]"),
+    Array(3).fill("info    supervisor: Still waiting for containers to end pids=[101]"),
   );
   await bench.end(instance);
   await stopped;
@@ -544,6 +576,7 @@ Deno.test("status says what runs, since when, from which digest", async () => {
         state: "running",
       }],
       failures: 0,
+      jobs: [],
       lastError: undefined,
     }],
   });

@@ -48,6 +48,7 @@ export class BusyboxRoot implements Disposable {
       groups: [0],
       capabilities: [],
       seccomp: seccompFilter(changes.capabilities ?? []),
+      finalSignal: "TERM",
       hostPid: false,
       mounts: [],
       tmpfs: [],

@@ -19,7 +19,10 @@ export function containerSettings(changes: Partial<ContainerSettings> = {}): Con
     files: [],
     mounts: [],
     environment: {},
+    finalSignal: "TERM",
+    stopBeforeStart: false,
     stopDelay: 0,
+    cron: [],
     disabled: false,
     ...changes,
   } as ContainerSettings;

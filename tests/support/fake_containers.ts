@@ -1,6 +1,8 @@
 import type { ExitStatus } from "../../ffi/process.ts";
 import type { ContainerSettings } from "../../src/config/settings.ts";
 import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
+import type { FinalSignal } from "../../src/container/final_signal.ts";
+import type { RunningJob } from "../../src/container/job_launcher.ts";
 import type { OutputStream } from "../../src/container/launcher.ts";
 import type { Release } from "../../src/container/lifecycle.ts";
 import { parseChainId } from "../../src/image/chain_id.ts";
@@ -47,11 +49,60 @@ export class FakeCall<T> {
   }
 }
 
+/** A job, started and ended by the test. */
+export class FakeJob implements RunningJob {
+  readonly pid: number;
+  readonly command: readonly string[];
+  readonly onLine: (line: string, stream: OutputStream) => void;
+  /** How often it got TERM. */
+  terms = 0;
+  readonly #answer = Promise.withResolvers<RunningJob>();
+  readonly #ended = Promise.withResolvers<ExitStatus>();
+
+  constructor(pid: number, { command, onLine }: Pick<FakeJob, "command" | "onLine">) {
+    this.pid = pid;
+    this.command = command;
+    this.onLine = onLine;
+  }
+
+  get answer(): Promise<RunningJob> {
+    return this.#answer.promise;
+  }
+
+  get ended(): Promise<ExitStatus> {
+    return this.#ended.promise;
+  }
+
+  terminate(): void {
+    this.terms++;
+  }
+
+  start(): void {
+    this.#answer.resolve(this);
+  }
+
+  fail(error: unknown): void {
+    this.#answer.reject(error);
+  }
+
+  /** Ends it, whether it was started yet or not. */
+  end(code = 0): void {
+    this.start();
+    this.#ended.resolve({ kind: "exited", code });
+  }
+}
+
 /** An instance that runs until the test ends it. */
 export class FakeInstance implements RunningInstance {
   readonly pid: number;
-  /** How often it got TERM. */
+  /** How often it was asked to end, and how it was asked last. */
   terms = 0;
+  finalSignal: FinalSignal | undefined;
+  timeZone: string | undefined;
+  /** The jobs that were started in it. */
+  readonly jobs: FakeJob[] = [];
+  /** How often it was killed. */
+  kills = 0;
   readonly #ended = Promise.withResolvers<ExitStatus>();
 
   constructor(pid: number) {
@@ -62,8 +113,19 @@ export class FakeInstance implements RunningInstance {
     return this.#ended.promise;
   }
 
-  terminate(): void {
+  terminate(signal: FinalSignal): void {
     this.terms++;
+    this.finalSignal = signal;
+  }
+
+  kill(): void {
+    this.kills++;
+  }
+
+  startJob(command: readonly string[], onLine: FakeJob["onLine"]): Promise<RunningJob> {
+    const job = new FakeJob(1000 * this.pid + this.jobs.length, { command, onLine });
+    this.jobs.push(job);
+    return job.answer;
   }
 
   /** Ends it. */

@@ -35,7 +35,11 @@ export function jsonSchema(definition: Definition, options: JsonSchemaOptions): 
 /** The converter has copied the metadata of a definition into the schema, as if all of it were keywords. */
 function translateMetadata(schema: JsonSchema): JsonSchema {
   const { notYet, secret: _secret, alias: _alias, ...others } = schema as JsonSchema & Metadata;
-  const { together, exclusive, identifiedBy, ...rest } = others;
+  const { together, exclusive, onlyWith, notWith, impossible, identifiedBy, ...rest } = others;
+  const flags = [
+    ...Object.entries(onlyWith ?? {}).map(([name, flag]) => [name, requireFlag(flag)]),
+    ...Object.entries(notWith ?? {}).map(([name, flag]) => [name, not(requireFlag(flag))]),
+  ];
   return {
     ...rest,
     ...(notYet !== undefined && { description: `${rest.description} ${remark(notYet)}` }),
@@ -47,10 +51,28 @@ function translateMetadata(schema: JsonSchema): JsonSchema {
       ),
     }),
     ...(exclusive !== undefined && { not: { required: [...exclusive] } }),
+    ...(flags.length > 0 && { dependentSchemas: Object.fromEntries(flags) }),
+    ...(impossible !== undefined && {
+      not: {
+        required: Object.keys(impossible),
+        properties: Object.fromEntries(
+          Object.entries(impossible).map(([name, value]) => [name, { const: value }]),
+        ),
+      },
+    }),
     ...(identifiedBy !== undefined && {
       items: { ...rest.items as JsonSchema, required: [identifiedBy] },
     }),
   };
+}
+
+/** Objects in which a flag is there, and true. */
+function requireFlag(name: string): JsonSchema {
+  return { properties: { [name]: { const: true } }, required: [name] };
+}
+
+function not(schema: JsonSchema): JsonSchema {
+  return { not: schema };
 }
 
 function withoutEmptyExamples(schema: JsonSchema): JsonSchema | undefined {

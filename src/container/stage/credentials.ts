@@ -11,7 +11,7 @@ import {
 } from "../../../ffi/credentials.ts";
 import { Signal } from "../../../ffi/process.ts";
 import { CAPABILITIES, type CapabilityName } from "../capabilities.ts";
-import type { LaunchSpec } from "../launch_spec.ts";
+import type { ProcessSpec } from "../launch_spec.ts";
 
 /**
  * Takes on the container's user, groups and capabilities, for good.
@@ -22,7 +22,7 @@ import type { LaunchSpec } from "../launch_spec.ts";
  *
  * @throws {SyscallError} EPERM for a capability that this machine does not give
  */
-export function assumeCredentials({ uid, gid, groups, capabilities }: LaunchSpec): void {
+export function assumeCredentials({ uid, gid, groups, capabilities }: ProcessSpec): void {
   const wanted = capabilityMask(capabilities);
   reduceBoundingSet(wanted);
   keepCapabilities();

@@ -77,7 +77,7 @@ export function maskKernelFileSystems(root: RootDirectory, nullDevice: string): 
       });
     });
   }
-  for (const path of MASKED_PATHS) {
+  for (const path of [...MASKED_PATHS, ...thermalPaths(root)]) {
     withPath(root, path, (target) => {
       if (Deno.statSync(target).isDirectory) {
         const flags = RDONLY | NOSUID | NODEV | NOEXEC;
@@ -94,6 +94,18 @@ export function maskKernelFileSystems(root: RootDirectory, nullDevice: string): 
       }
     });
   }
+}
+
+/** How hot each CPU is tells what others compute on it; docker hides it, too (moby, oci/defaults.go). */
+function thermalPaths(root: RootDirectory): string[] {
+  const found: string[] = [];
+  const directory = "/sys/devices/system/cpu";
+  withPath(root, directory, (target) => {
+    for (const { name } of Deno.readDirSync(target)) {
+      if (/^cpu\d+$/.test(name)) found.push(`${directory}/${name}/thermal_throttle`);
+    }
+  });
+  return found;
 }
 
 /** Calls `use` with a path to what `path` leads to inside; not at all where this kernel has no such file. */

@@ -4,16 +4,8 @@
  * It uses synchronous calls only: they act on the main thread, whose namespaces and credentials are being changed, and
  * asynchronous ones run on threads that are left behind. It ends in execve, which replaces the whole process.
  */
-import { joinNewSessionKeyring, setParentDeathSignal } from "../../../ffi/credentials.ts";
-import {
-  changeOwner,
-  close,
-  readToEnd,
-  replaceDescriptor,
-  sealedMemfd,
-  writeFully,
-} from "../../../ffi/descriptors.ts";
-import { openDeclaredSymbols } from "../../../ffi/libc.ts";
+import { setParentDeathSignal } from "../../../ffi/credentials.ts";
+import { close, replaceDescriptor, sealedMemfd } from "../../../ffi/descriptors.ts";
 import { mount, MountFlag, umount, UmountFlag } from "../../../ffi/mount.ts";
 import {
   CloneFlag,
@@ -21,18 +13,17 @@ import {
   setHostname,
   unshare,
 } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
+import { closeOnExecFrom, exec, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
-import { errorChain } from "../../log/error_chain.ts";
-import { type LaunchSpec, STAGE_READY, StageDescriptor } from "../launch_spec.ts";
-import { findCommand } from "./command_lookup.ts";
-import { assumeCredentials } from "./credentials.ts";
+import { type LaunchSpec, StageDescriptor } from "../launch_spec.ts";
+import { runFace } from "./face.ts";
+import { assumeIdentity } from "./identity.ts";
+import { becomeInit, sayReady } from "./init.ts";
 import { mountTmpfs } from "./temporary_file_systems.ts";
 import { earlyTmpfs, mountUserMounts, type UserMounts } from "./user_mounts.ts";
 import type { TmpfsSettings } from "../../config/settings.ts";
 import { mountDeviceDirectory } from "./device_directory.ts";
 import { maskKernelFileSystems, mountKernelFileSystems } from "./kernel_file_systems.ts";
-import { filterSystemCalls } from "./system_calls.ts";
 
 const encoder = new TextEncoder();
 
@@ -42,22 +33,7 @@ const encoder = new TextEncoder();
  * @returns only on failure, after the reason was written to the status pipe: the exit status
  */
 export function runStage(): number {
-  try {
-    openDeclaredSymbols();
-    // Until the container's init runs, nothing is lost when this ends at once.
-    setParentDeathSignal(Signal.KILL);
-    const text = new TextDecoder().decode(readToEnd(StageDescriptor.SPEC));
-    // The supervisor closes the pipe unwritten when the launch was called off.
-    if (text === "") return 0;
-    becomeContainer(JSON.parse(text));
-  } catch (error) {
-    try {
-      writeFully(StageDescriptor.STATUS, encoder.encode(errorChain(error).join("\n")));
-    } catch {
-      // Nobody is left to tell: the supervisor is gone, and with it the reason for this process.
-    }
-    return 1;
-  }
+  return runFace(becomeContainer);
 }
 
 function becomeContainer(spec: LaunchSpec): never {
@@ -94,41 +70,18 @@ function becomeContainer(spec: LaunchSpec): never {
   }
   enterRoot();
 
-  // fd 0 is /dev/null by now; 1 and 2 are pipes that the container may open again as /dev/stdout.
-  changeOwner(StageDescriptor.STDOUT, spec.uid, spec.gid);
-  changeOwner(StageDescriptor.STDERR, spec.uid, spec.gid);
-  umask(0o022);
-  resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
-  joinNewSessionKeyring();
-  assumeCredentials(spec);
-  changeToWorkingDirectory(spec.cwd);
-  const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");
-  filterSystemCalls(spec);
-
-  // This also finds out whether the supervisor still lives: the parent-death signal is only sent for a death that comes
-  // after it was asked for, and in this pid namespace the parent's pid is always 0. Nobody reads the pipe: EPIPE.
-  writeFully(StageDescriptor.STATUS, encoder.encode(STAGE_READY), "the supervisor");
+  const program = assumeIdentity(spec);
+  sayReady();
   if (init === undefined) becomeProgram(program, spec);
-  exec({
-    program: init,
-    // -g: TERM goes to the whole process group, so that a shell as the command does not swallow it
-    // -p: the init asks for TERM when the supervisor ends only once it blocks it. Before, the kernel would drop a TERM, as
-    // PID 1 has no handler for it (pid_namespaces(7)), and the container live on: until then it is KILL.
-    // -s: among the machine's processes it is not PID 1, and gets no orphans unless it asks for them
-    argv: [
-      ...["init", "-g", "-p", "SIGTERM"],
-      ...spec.hostPid ? ["-s"] : [],
-      ...["--", program, ...spec.argv.slice(1)],
-    ],
-    env: spec.env,
-  });
+  const { finalSignal, hostPid } = spec;
+  becomeInit(spec, { init, program, finalSignal, isSubreaper: hostPid });
 }
 
 /** Becomes the program without an init in front of it. */
-function becomeProgram(program: string, { argv, env }: LaunchSpec): never {
-  // When the supervisor ends it is to end as it would otherwise, by TERM. If it has no handler for it the kernel drops it.
-  setParentDeathSignal(Signal.TERM);
+function becomeProgram(program: string, { argv, env, finalSignal }: LaunchSpec): never {
+  // When the supervisor ends it is to end as it would otherwise. If it has no handler for the signal the kernel drops it.
+  setParentDeathSignal(Signal[finalSignal]);
   exec({ program, argv, env });
 }
 
@@ -158,20 +111,4 @@ function enterRoot(): void {
   pivotRootToCurrentDirectory();
   umount(".", UmountFlag.DETACH);
   Deno.chdir("/");
-}
-
-/**
- * Changes to the working directory as the container's user, and makes sure that it lies inside: a leaked descriptor of the
- * machine must not become the way out (CVE-2024-21626).
- */
-function changeToWorkingDirectory(cwd: string): void {
-  try {
-    Deno.chdir(cwd);
-  } catch (error) {
-    throw new Error(`Cannot change to the working directory "${cwd}"`, { cause: error });
-  }
-  const real = Deno.cwd();
-  if (!real.startsWith("/")) {
-    throw new Error(`Cannot use the working directory "${cwd}": it is outside of the root`);
-  }
 }

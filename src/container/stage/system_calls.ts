@@ -1,5 +1,5 @@
 import { loadSeccompFilter } from "../../../ffi/seccomp.ts";
-import type { LaunchSpec } from "../launch_spec.ts";
+import type { ProcessSpec } from "../launch_spec.ts";
 
 /**
  * Filters the container's system calls from here on, if they are to be filtered. What this process still does has to pass the
@@ -7,7 +7,7 @@ import type { LaunchSpec } from "../launch_spec.ts";
  *
  * @throws {Error} if that cannot be done: a container that was to be filtered does not run without
  */
-export function filterSystemCalls({ seccomp }: LaunchSpec): void {
+export function filterSystemCalls({ seccomp }: ProcessSpec): void {
   if (seccomp === null) return;
   try {
     loadSeccompFilter(Uint8Array.fromBase64(seccomp));

@@ -1,8 +1,9 @@
 import { close } from "../../../ffi/descriptors.ts";
-import { makeReadOnly, mount, MountFlag } from "../../../ffi/mount.ts";
+import { attachMount, cloneTree, makeReadOnly } from "../../../ffi/mount.ts";
 import { descriptorPath, openPath, type RootDirectory } from "../../../ffi/root_directory.ts";
 import type { MountSettings, TmpfsSettings } from "../../config/settings.ts";
 import { bindSources } from "./bind_source.ts";
+import { openDestination } from "./destination.ts";
 import { mountTmpfs } from "./temporary_file_systems.ts";
 
 /** What the settings want mounted. */
@@ -49,35 +50,26 @@ function bindMount(root: RootDirectory, setting: MountSettings): void {
   }
 }
 
+/**
+ * Everything is done to what was opened once, and nothing is looked up again: the destination may lie in a directory that
+ * another container can write to, which then exchanges it for a symlink in the meantime (CVE-2021-30465).
+ */
 function bind(
   root: RootDirectory,
   { path, source, readOnly }: { path: string; source: string; readOnly: boolean },
 ): void {
-  const from = openPath(source);
+  const open: number[] = [];
+  const opened = (fd: number) => (open.push(fd), fd);
   try {
-    // Of the descriptor: what the name leads to may be something else by now.
+    const from = opened(openPath(source));
+    const tree = opened(cloneTree(from, source));
+    // Before it is anywhere: what is to be read-only never is anything else.
+    if (readOnly) makeReadOnly(tree, path);
     const { isDirectory } = Deno.statSync(descriptorPath(from));
-    const target = root.openOrMake(path, isDirectory ? "directory" : "file");
-    try {
-      mount({
-        source: descriptorPath(from),
-        target: descriptorPath(target),
-        flags: MountFlag.BIND | MountFlag.REC,
-        describe: path,
-      });
-    } finally {
-      close(target);
-    }
-    if (!readOnly) return;
-    // The descriptor above is of what lies below the new mount.
-    const mounted = root.open(path);
-    try {
-      makeReadOnly(mounted, path);
-    } finally {
-      close(mounted);
-    }
+    const target = opened(openDestination(root, path, isDirectory ? "directory" : "file"));
+    attachMount(tree, target, path);
   } finally {
-    close(from);
+    open.forEach(close);
   }
 }
 

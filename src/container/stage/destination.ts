@@ -1,0 +1,27 @@
+import { close } from "../../../ffi/descriptors.ts";
+import { fileSystemType } from "../../../ffi/file_metadata.ts";
+import type { NodeKind, RootDirectory } from "../../../ffi/root_directory.ts";
+
+/** linux/magic.h */
+const PROC_SUPER_MAGIC = 0x9fa0;
+
+/**
+ * Opens where something is to be mounted; what is missing is made.
+ *
+ * It is never in `/proc`, where a symlink of the image may lead: a mount there could hide what is masked, or lie to whoever asks
+ * the kernel (CVE-2019-16884, CVE-2025-31133).
+ *
+ * @returns a descriptor of it
+ * @throws {Error}
+ */
+export function openDestination(root: RootDirectory, path: string, kind: NodeKind): number {
+  const fd = root.openOrMake(path, kind);
+  try {
+    if (fileSystemType(fd) !== PROC_SUPER_MAGIC) return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+  close(fd);
+  throw new Error(`Cannot mount on "${path}": it leads into /proc`);
+}

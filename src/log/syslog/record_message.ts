@@ -1,0 +1,46 @@
+import type { LogRecord } from "@logtape/logtape";
+import { foreignMessageOf } from "../foreign_message.ts";
+import { OUTPUT_CATEGORY } from "../log.ts";
+import { contextOf, textOf } from "../record_parts.ts";
+import { Facility, severityOfLevel } from "./priority.ts";
+import { structuredElement, type SyslogMessage } from "./rfc5424.ts";
+
+/** What messages are from that Frontloader says itself. */
+export const OWN_NAME = "frontloader";
+
+/** Who writes messages. */
+export interface Sender {
+  readonly hostname: string;
+  /** Of Frontloader. */
+  readonly pid: number;
+}
+
+/**
+ * Makes a message of a record. Frontloader's own are by "frontloader", their MSGID is the component, and their context is
+ * structured data; output is by the container's id, its MSGID is `stdout` or `stderr`; what others have logged keeps its
+ * facility, severity and names.
+ */
+export function messageOf(record: LogRecord, { hostname, pid }: Sender): SyslogMessage {
+  const { category, level, timestamp } = record;
+  const foreign = foreignMessageOf(record);
+  if (foreign !== undefined) return { ...foreign, timestamp, hostname };
+  const severity = severityOfLevel(level);
+  const common = { facility: Facility.DAEMON, severity, timestamp, hostname, text: textOf(record) };
+  const name = category.slice(1).join(".");
+  if (category[0] === OUTPUT_CATEGORY) {
+    return {
+      ...common,
+      appName: name,
+      procId: "",
+      msgId: level === "error" ? "stderr" : "stdout",
+      structuredData: "",
+    };
+  }
+  return {
+    ...common,
+    appName: OWN_NAME,
+    procId: String(pid),
+    msgId: name || "main",
+    structuredData: structuredElement(contextOf(record)),
+  };
+}
