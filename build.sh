@@ -16,6 +16,7 @@ usage: ./build.sh COMMAND
   ok        format, lint, type check and unit tests: what to run before a commit
   bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
   bundle    the program as one script for the deno binary: dist/main.js
+  guest-kernel  Debian's kernel for the guests of tests/boot: .cache/guest
 
 The appliance: a machine's whole system, in output/
 
@@ -80,14 +81,16 @@ need_runtime() {
 
 # Debian's kernel for cloud machines, for the guests of tests/boot. It is not installed on this machine.
 need_guest_kernel() {
-  local directory="$CACHE/guest"
-  [ -e "$directory/vmlinuz" ] && return
-  say "downloading Debian's kernel into ${directory#"$PWD"/}"
-  mkdir -p "$directory"
-  local package
-  package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p')
-  (cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb)
-  ln -sf "boot/$(basename "$directory"/boot/vmlinuz-*)" "$directory/vmlinuz"
+  local directory="$CACHE/guest" package version
+  if [ ! -e "$directory/vmlinuz" ]; then
+    say "downloading Debian's kernel into ${directory#"$PWD"/}"
+    mkdir -p "$directory"
+    package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/^ *Depends: (linux-image-[0-9].*)/\1/p')
+    (cd "$directory" && apt-get download -qq -o APT::Sandbox::User=root "$package" && dpkg-deb -x "$package"_*.deb . && rm "$package"_*.deb)
+    ln -sf "boot/$(basename "$directory"/boot/vmlinuz-*)" "$directory/vmlinuz"
+  fi
+  version=$(basename "$directory"/lib/modules/*)
+  [ -e "$directory/lib/modules/$version/modules.dep" ] || depmod --basedir "$directory" "$version"
 }
 
 need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces and mounts"; }
@@ -121,7 +124,7 @@ run_tests() {
   need_root test
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
-    qemu-system-x86 cpio syslog-ng-core runc strace
+    qemu-system-x86 cpio kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs syslog-ng-core runc strace
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
@@ -162,6 +165,10 @@ case "${1:-}" in
   cmdline) set_cmdline "${@:2}" ;;
   run) run_machine "${@:2}" ;;
   image) make_image "${@:2}" ;;
+  guest-kernel)
+    need_packages kmod
+    need_guest_kernel
+    ;;
   *)
     usage
     [ "${1:-}" = help ] || exit 2

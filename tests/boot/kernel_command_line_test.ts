@@ -22,7 +22,7 @@ const rows: readonly [words: string, configuration: string][] = [
 ];
 
 Deno.test("the kernel's command line says where the configuration is", async (t) => {
-  using root = await GuestRoot.build(configurations);
+  using root = await GuestRoot.build({ files: configurations });
   for (const [words, configuration] of rows) {
     await t.step(`${words || "nothing"} -> ${configuration}`, async () => {
       await using guest = new Guest({ root, words: [words] });

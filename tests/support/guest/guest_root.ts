@@ -1,39 +1,64 @@
 import { commandText, runCommand } from "../command.ts";
 import { TemporaryDirectory } from "../temporary_directory.ts";
+import { copyKernelModules } from "./kernel_modules.ts";
 
 const ROOT = new URL("../../..", import.meta.url).pathname;
-const DIRECTORIES = ["bin", "dev", "etc", "proc", "root", "run", "sys", "tmp", "usr/bin"];
-/** What `init.sh` calls. */
-const APPLETS = ["mount", "sh"];
+const DIRECTORIES = ["bin", "dev", "etc", "guest", "proc", "root", "run", "sys", "tmp", "usr/bin"];
+/** Without these there is no disk, no network, no shell for the test and no container. */
+const MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "overlay"];
+/** See `init.sh`. */
+const SCRIPTS = ["init.sh", "boot.sh", "dhcp.sh"];
 
-/** The initramfs of a guest: Frontloader's bundle with what it needs, and busybox. */
+/** What a {@linkcode GuestRoot} has beyond what every one has. */
+export interface GuestRootOptions {
+  /** Contents by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Modules of Debian's kernel that are loaded at boot: `nfsv4`, say. */
+  readonly modules?: readonly string[];
+  /** Paths of programs of this machine. */
+  readonly programs?: readonly string[];
+}
+
+/** The initramfs of a guest: Frontloader's bundle with what it needs, and busybox with all its applets. */
 export class GuestRoot implements Disposable {
   readonly #directory = new TemporaryDirectory();
 
   private constructor() {}
 
-  /**
-   * @param files further files: contents by path
-   * @throws {Error} if something of it is missing; `build.sh test` installs all
-   */
-  static async build(files: Readonly<Record<string, string>>): Promise<GuestRoot> {
+  /** @throws {Error} if something of it is missing; `build.sh test` installs all */
+  static async build(
+    { files = {}, modules = [], programs = [] }: GuestRootOptions = {},
+  ): Promise<GuestRoot> {
     const built = new GuestRoot();
     const root = `${built.#directory.path}/root`;
     for (const name of DIRECTORIES) await Deno.mkdir(`${root}/${name}`, { recursive: true });
     await runCommand([`${ROOT}/build.sh`, "bundle"]);
+    await runCommand([`${ROOT}/build.sh`, "guest-kernel"]);
     await runCommand(["cp", "-r", `${ROOT}/dist`, `${root}/frontloader`]);
-    await Deno.copyFile(new URL("init.sh", import.meta.url), `${root}/init`);
-    await Deno.copyFile("/bin/busybox", `${root}/bin/busybox`);
-    for (const applet of APPLETS) await Deno.symlink("busybox", `${root}/bin/${applet}`);
-    await Deno.copyFile("/usr/bin/tini-static", `${root}/usr/bin/tini-static`);
-    const deno = await Deno.realPath(Deno.execPath());
-    await Deno.copyFile(deno, `${root}/bin/deno`);
-    for (const library of await librariesOf(deno)) {
-      const directory = library.slice(0, library.lastIndexOf("/"));
-      await Deno.mkdir(root + directory, { recursive: true });
-      await Deno.copyFile(library, root + library);
+    for (const script of SCRIPTS) {
+      await Deno.copyFile(new URL(script, import.meta.url), `${root}/guest/${script}`);
     }
+    await Deno.symlink("guest/init.sh", `${root}/init`);
+    // The kernel calls /sbin/modprobe.
+    await Deno.symlink("bin", `${root}/sbin`);
+    await Deno.copyFile("/bin/busybox", `${root}/bin/busybox`);
+    for (const applet of (await commandText(["/bin/busybox", "--list"])).trim().split("\n")) {
+      if (applet !== "busybox") await Deno.symlink("busybox", `${root}/bin/${applet}`);
+    }
+    await Deno.copyFile("/usr/bin/tini-static", `${root}/usr/bin/tini-static`);
+    await copyProgram(await Deno.realPath(Deno.execPath()), `${root}/bin/deno`, root);
+    for (const program of programs) {
+      await copyProgram(
+        program,
+        `${root}/bin/${program.slice(program.lastIndexOf("/") + 1)}`,
+        root,
+      );
+    }
+    const allModules = [...MODULES, ...modules];
+    await copyKernelModules(allModules, root);
+    await Deno.writeTextFile(`${root}/guest/modules`, `${allModules.join("\n")}\n`);
     for (const [path, contents] of Object.entries(files)) {
+      await Deno.mkdir(root + path.slice(0, path.lastIndexOf("/")), { recursive: true });
       await Deno.writeTextFile(root + path, contents);
     }
     const archive = await runCommand(["cpio", "--create", "--format=newc", "--quiet"], {
@@ -52,6 +77,17 @@ export class GuestRoot implements Disposable {
 
   [Symbol.dispose](): void {
     this.#directory[Symbol.dispose]();
+  }
+}
+
+/** Copies a program with its shared libraries and the loader. */
+async function copyProgram(program: string, copy: string, root: string): Promise<void> {
+  // In place of the applet of that name, not through the link.
+  await Deno.remove(copy).catch(() => {});
+  await Deno.copyFile(program, copy);
+  for (const library of await librariesOf(program)) {
+    await Deno.mkdir(root + library.slice(0, library.lastIndexOf("/")), { recursive: true });
+    await Deno.copyFile(library, root + library);
   }
 }
 

@@ -1,10 +1,16 @@
 #!/bin/sh
-# The init of a guest: file systems, and then Frontloader as process 1, with the arguments and the environment that the
-# kernel gave this script.
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-mount -t tmpfs run /run
-mount -t tmpfs tmp /tmp
-export DENO_DIR=/tmp/deno DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
-exec /bin/deno run --quiet --allow-all --no-config --no-lock --cached-only /frontloader/main.js "$@"
+# The init of a guest: what a machine needs first, and then Frontloader as process 1, with the arguments and the environment
+# that the kernel gave this script.
+#
+# The kernel unpacks the initramfs into a file system that pivot_root(2) refuses to leave, and containers need pivot_root.
+# So everything happens in a second mount of the same tree.
+mkdir /sysroot
+mount -o bind / /sysroot
+cd /sysroot || exit 1
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t devtmpfs dev dev
+mount -t tmpfs run run
+mount -t tmpfs tmp tmp
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+exec chroot . /bin/sh -c '. /guest/boot.sh' init "$@"
