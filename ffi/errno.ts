@@ -45,6 +45,8 @@ export const Errno = {
   EADDRINUSE: 98,
   ECONNREFUSED: 111,
   EDQUOT: 122,
+  ENOKEY: 126,
+  EKEYREJECTED: 129,
 } as const;
 
 /** The name of an errno value, e.g. `EBUSY`. */

@@ -36,6 +36,7 @@ export const MountFlag = {
   REMOUNT: 32,
   NOATIME: 1024,
   BIND: 4096,
+  MOVE: 8192,
   REC: 16384,
   PRIVATE: 1 << 18,
   RELATIME: 1 << 21,

@@ -1,5 +1,6 @@
 import { formatReference } from "../registry/reference.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
+import { withOwnProcess } from "../system/own_processes.ts";
 import { selfCommand } from "../system/self.ts";
 import type { PulledImage, PullProgress } from "./pull_image.ts";
 import { PULL_CHILD_COMMAND, type PullMessage, type PullRequest } from "./pull_protocol.ts";
@@ -27,15 +28,17 @@ export async function pullInChild(
   { signal, onProgress }: PullOptions = {},
 ): Promise<PulledImage> {
   const { path, argv, env } = selfCommand([PULL_CHILD_COMMAND]);
-  const child = new Deno.Command(path, {
-    args: argv.slice(1),
-    env: { ...env },
-    clearEnv: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    signal,
-  }).spawn();
+  const child = withOwnProcess(
+    new Deno.Command(path, {
+      args: argv.slice(1),
+      env: { ...env },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      signal,
+    }).spawn(),
+  );
   const whole: PullRequest = { ...request, progress: onProgress !== undefined, parent: Deno.pid };
   const results: Exclude<PullMessage, { progress: PullProgress }>[] = [];
   const [said] = await Promise.all([

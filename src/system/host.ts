@@ -1,0 +1,22 @@
+/** What Frontloader runs on: a machine that others run, or one of its own. */
+export interface Host {
+  /** Resolves when everything has to end, with the reason. */
+  readonly endAsked: Promise<string>;
+  /** Resolves when nobody wants to wait any longer for containers to end; on most hosts never. */
+  readonly endHurried: Promise<void>;
+  /**
+   * Gives everything back, once all has ended. On a machine of its own that is the machine's end, and it does not return.
+   *
+   * @param flushLog waits until the log is written
+   */
+  end(flushLog: () => Promise<void>): Promise<void>;
+}
+
+/** A machine that somebody else runs: Frontloader is one of its services, and ends on TERM and INT. */
+export function serviceHost(): Host {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    Deno.addSignalListener(signal, () => resolve(signal));
+  }
+  return { endAsked: promise, endHurried: new Promise(() => {}), end: () => Promise.resolve() };
+}
