@@ -6,6 +6,7 @@ import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { StagePool } from "../container/stage_pool.ts";
+import type { Settings } from "../config/settings.ts";
 import { loadPrimary } from "../config/source/load_primary.ts";
 import { type PrimarySource, primarySource } from "../config/source/primary_source.ts";
 import { serveControl } from "../control/server.ts";
@@ -74,10 +75,21 @@ async function supervise(
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store, new EcrTokens(aws));
   const stages = new StagePool();
+  const kernel = host.kernel({
+    images,
+    directory: `${directory.store}/kernel`,
+    mountSource: directory.mountSource,
+  });
+  const upgradeSystem = async (settings: Settings) => {
+    kernel?.configure(settings.kernel, settings.checkInterval);
+    // Before any container starts: it would only have to end again.
+    await kernel?.firstDecision();
+  };
   const supervisor = new Supervisor({
     async loadSettings() {
       const loaded = await loadPrimary(source);
       if (isInEc2) await identity.establish();
+      await upgradeSystem(loaded.settings);
       return loaded;
     },
     containers: {
@@ -114,6 +126,7 @@ async function supervise(
   const control = serveControl(directory.socket, supervisor);
   supervisor.reload();
   const reason = await host.endAsked;
+  kernel?.stop();
   logger.info("Stopping, as {reason} asks: containers get TERM and all the time they take", {
     reason,
   });

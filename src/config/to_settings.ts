@@ -8,6 +8,7 @@ import type {
   ContainerSettings,
   FileSettings,
   JobSettings,
+  KernelSettings,
   MetaSettings,
   MountSettings,
   Settings,
@@ -25,9 +26,11 @@ const ONLY_ID = "container";
 export function toSettings(primary: Primary): Settings {
   const { container, containers = [], docker, checkInterval, reloadInterval, syslog = [] } =
     primary;
+  const { kernel } = primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
+    ...kernel !== undefined && { kernel: toKernel(kernel, docker) },
     checkInterval,
     reloadInterval,
     syslog: syslog.map(toSyslogSettings),
@@ -40,6 +43,19 @@ export function toMetaSettings(meta: Meta): MetaSettings {
   return settings;
 }
 
+function toKernel(
+  { manifest, cmdline, docker }: NonNullable<Primary["kernel"]>,
+  globalCredentials: Primary["docker"],
+): KernelSettings {
+  const image = parseReference(manifest);
+  const credentials = credentialsOf(docker, globalCredentials, image);
+  return {
+    image,
+    ...credentials !== undefined && { credentials },
+    ...cmdline !== undefined && { commandLine: cmdline },
+  };
+}
+
 function toContainerSettings(
   container: Container,
   globalCredentials: Container["docker"],
@@ -48,9 +64,7 @@ function toContainerSettings(
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
   const { cron = [], finalSignal, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
-  const credentials = container.docker === undefined
-    ? toGlobalCredentials(globalCredentials, image)
-    : toCredentials(container.docker, image);
+  const credentials = credentialsOf(container.docker, globalCredentials, image);
   const command = toCommand(container.command);
   const capabilities = toCapabilities(container.capabilities);
   return {
@@ -88,6 +102,15 @@ function toSyslogSettings(
   { host, tls, transport = tls ? "tcp" : "udp", port = tls ? 6514 : 514, level }: SyslogTarget,
 ): SyslogSettings {
   return { host, port, transport: tls ? "tls" : transport, level };
+}
+
+/** An image's own credentials, or else the global ones. */
+function credentialsOf(
+  own: Container["docker"],
+  global: Container["docker"],
+  image: ImageReference,
+): ContainerSettings["credentials"] {
+  return own === undefined ? toGlobalCredentials(global, image) : toCredentials(own, image);
 }
 
 function toCredentials(

@@ -1,9 +1,14 @@
+import type { KernelDriver } from "./upgrade/kernel_driver.ts";
+import type { MachineKernelOptions } from "./upgrade/machine_kernel.ts";
+
 /** What Frontloader runs on: a machine that others run, or one of its own. */
 export interface Host {
   /** Resolves when everything has to end, with the reason. */
   readonly endAsked: Promise<string>;
   /** Resolves when nobody wants to wait any longer for containers to end; on most hosts never. */
   readonly endHurried: Promise<void>;
+  /** What upgrades its system; undefined if that is others' business, or not wanted. */
+  kernel(options: Omit<MachineKernelOptions, "environment" | "leave">): KernelDriver | undefined;
   /**
    * Gives everything back, once all has ended. On a machine of its own that is the machine's end, and it does not return.
    *
@@ -18,5 +23,10 @@ export function serviceHost(): Host {
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, () => resolve(signal));
   }
-  return { endAsked: promise, endHurried: new Promise(() => {}), end: () => Promise.resolve() };
+  return {
+    endAsked: promise,
+    endHurried: new Promise(() => {}),
+    kernel: () => undefined,
+    end: () => Promise.resolve(),
+  };
 }

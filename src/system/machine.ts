@@ -26,6 +26,8 @@ import { startReaping } from "./orphans.ts";
 import { type Phase, runPhases } from "./phases.ts";
 import { SYSTEM_PATH } from "./programs.ts";
 import type { SystemService } from "./system_service.ts";
+import type { KernelDriver } from "./upgrade/kernel_driver.ts";
+import { machineKernel } from "./upgrade/machine_kernel.ts";
 import { timeServers } from "./time/time_servers.ts";
 import { setTime, timeService } from "./time/time_service.ts";
 import { type FedWatchdog, startWatchdog } from "./watchdog.ts";
@@ -84,11 +86,19 @@ export class Machine implements Host {
     return this.#hurried.promise;
   }
 
-  /** Asks for the end of the running system. Who asks a second time does not want to wait for containers. */
+  /**
+   * Asks for the end of the running system. Who asks a second time does not want to wait for containers, and knows best how it
+   * is to end.
+   */
   requestEnd(request: EndRequest): void {
-    if (this.#request !== undefined) return this.#hurried.resolve();
+    if (this.#request !== undefined) this.#hurried.resolve();
     this.#request = request;
     this.#ended.resolve(request.reason);
+  }
+
+  kernel(options: Parameters<Host["kernel"]>[0]): KernelDriver | undefined {
+    const leave = (reason: string) => this.requestEnd({ end: "kexec", reason });
+    return machineKernel({ ...options, environment: this.#environment, leave });
   }
 
   async end(flushLog: () => Promise<void>): Promise<never> {

@@ -17,8 +17,13 @@ const REMINDER_MS = 5_000;
  * and does not keep the next ones from running: a machine of which a part does not work is of more use than none.
  *
  * @param category what the list is of: `boot`, say
+ * @param options `stopAtFailure`: a phase that fails is the last one, and its error the caller's
  */
-export async function runPhases(category: string, phases: readonly Phase[]): Promise<void> {
+export async function runPhases(
+  category: string,
+  phases: readonly Phase[],
+  { stopAtFailure = false } = {},
+): Promise<void> {
   const logger = getLogger(["frontloader", category]);
   for (const { name, run } of phases) {
     const start = performance.now();
@@ -31,6 +36,7 @@ export async function runPhases(category: string, phases: readonly Phase[]): Pro
       const text = result ? `${name}: ${result}` : name;
       logger.info("{text}", { text, ms: ms() });
     } catch (error) {
+      if (stopAtFailure) throw error;
       const reason = errorChain(error).join(": ");
       logger.error("{name} failed: {reason}", { name, reason, ms: ms() });
     } finally {

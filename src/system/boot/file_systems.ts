@@ -59,13 +59,16 @@ const DEVICE_LINKS = [
  */
 export function mountFileSystems(
   fileSystems: readonly KernelFileSystem[],
-  doMount: (options: MountOptions) => void = mount,
+  kernel: { mount(options: MountOptions): void; isMountPoint(path: string): boolean } = {
+    mount,
+    isMountPoint,
+  },
 ): string[] {
   const mounted: string[] = [];
   for (const { target, fstype, flags, data, optional } of fileSystems) {
     try {
-      if (isMountPoint(target)) continue;
-      doMount({ source: fstype, target, fstype, flags, data });
+      if (kernel.isMountPoint(target)) continue;
+      kernel.mount({ source: fstype, target, fstype, flags, data });
       mounted.push(target);
     } catch (error) {
       if (!optional) throw error;
@@ -86,7 +89,7 @@ export function makeDeviceLinks(): void {
 }
 
 /** True if something is mounted on this directory, which is made if it is missing. */
-function isMountPoint(path: string): boolean {
+export function isMountPoint(path: string): boolean {
   try {
     return Deno.statSync(path).dev !== Deno.statSync(`${path}/..`).dev;
   } catch (error) {
