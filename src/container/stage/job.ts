@@ -13,7 +13,7 @@
 import { setDumpable } from "../../../ffi/credentials.ts";
 import { changeOwner, close, sealedMemfd } from "../../../ffi/descriptors.ts";
 import { CloneFlag, NAMESPACES, setns, unshare } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom } from "../../../ffi/process.ts";
+import { closeOnExecFrom, resetSignals } from "../../../ffi/process.ts";
 import { JobDescriptor, type JobSpec, StageDescriptor } from "../launch_spec.ts";
 import { runFace } from "./face.ts";
 import { assumeIdentity } from "./identity.ts";
@@ -32,6 +32,7 @@ export function runJob(): number {
 function becomeJob(spec: JobSpec): never {
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = sealedMemfd("init", Deno.readFileSync(spec.init));
+  resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   enterNamespaces();
   // The spent pipe stays: it is at its end at once. The container's /dev/null may have become something else, even a FIFO

@@ -13,7 +13,7 @@ import {
   setHostname,
   unshare,
 } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom, exec, Signal, umask } from "../../../ffi/process.ts";
+import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { type LaunchSpec, StageDescriptor } from "../launch_spec.ts";
 import { runFace } from "./face.ts";
@@ -70,6 +70,7 @@ function becomeContainer(spec: LaunchSpec): never {
   }
   enterRoot();
 
+  resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   const program = assumeIdentity(spec);
   sayReady();
