@@ -6,7 +6,6 @@ import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { StagePool } from "../container/stage_pool.ts";
-import type { Settings } from "../config/settings.ts";
 import { loadPrimary } from "../config/source/load_primary.ts";
 import { type PrimarySource, primarySource } from "../config/source/primary_source.ts";
 import { serveControl } from "../control/server.ts";
@@ -75,21 +74,16 @@ async function supervise(
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store, new EcrTokens(aws));
   const stages = new StagePool();
-  const kernel = host.kernel({
+  const upgrade = host.systemUpgrade({
     images,
     directory: `${directory.store}/kernel`,
     mountSource: directory.mountSource,
   });
-  const upgradeSystem = async (settings: Settings) => {
-    kernel?.configure(settings.kernel, settings.checkInterval);
-    // Before any container starts: it would only have to end again.
-    await kernel?.firstDecision();
-  };
   const supervisor = new Supervisor({
     async loadSettings() {
       const loaded = await loadPrimary(source);
       if (isInEc2) await identity.establish();
-      await upgradeSystem(loaded.settings);
+      await upgrade.configure(loaded.settings);
       return loaded;
     },
     containers: {
@@ -123,10 +117,13 @@ async function supervise(
     configuration: source.description,
   });
   const closeMachineLogs = takeMachineLogs({ environment, pid: Deno.pid });
-  const control = serveControl(directory.socket, supervisor);
+  const control = serveControl(directory.socket, {
+    status: () => ({ ...supervisor.status(), kernel: upgrade.status() }),
+    update: (id) => supervisor.update(id),
+  });
   supervisor.reload();
   const reason = await host.endAsked;
-  kernel?.stop();
+  upgrade.stop();
   logger.info("Stopping, as {reason} asks: containers get TERM and all the time they take", {
     reason,
   });

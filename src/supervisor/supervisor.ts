@@ -9,6 +9,7 @@ import {
   type DriverServices,
 } from "../container/container_driver.ts";
 import type { ChainId } from "../image/chain_id.ts";
+import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { errorChain } from "../log/error_chain.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
@@ -43,6 +44,8 @@ export interface SupervisorStatus {
     readonly lastError: { readonly at: string; readonly message: string } | undefined;
   };
   readonly containers: readonly ContainerStatus[];
+  /** The machine's own system; absent where that is others' business. */
+  readonly kernel?: KernelStatus;
 }
 
 /** As long as nothing runs the configuration is read again this soon at the latest: a machine's network may come up late. */

@@ -1,5 +1,5 @@
-import type { KernelDriver } from "./upgrade/kernel_driver.ts";
-import type { MachineKernelOptions } from "./upgrade/machine_kernel.ts";
+import type { SystemUpgradeOptions } from "./upgrade/machine_upgrade.ts";
+import { NoUpgrade, type SystemUpgrade } from "./upgrade/system_upgrade.ts";
 
 /** What Frontloader runs on: a machine that others run, or one of its own. */
 export interface Host {
@@ -7,8 +7,8 @@ export interface Host {
   readonly endAsked: Promise<string>;
   /** Resolves when nobody wants to wait any longer for containers to end; on most hosts never. */
   readonly endHurried: Promise<void>;
-  /** What upgrades its system; undefined if that is others' business, or not wanted. */
-  kernel(options: Omit<MachineKernelOptions, "environment" | "leave">): KernelDriver | undefined;
+  /** What upgrades its system. */
+  systemUpgrade(options: SystemUpgradeOptions): SystemUpgrade;
   /**
    * Gives everything back, once all has ended. On a machine of its own that is the machine's end, and it does not return.
    *
@@ -26,7 +26,7 @@ export function serviceHost(): Host {
   return {
     endAsked: promise,
     endHurried: new Promise(() => {}),
-    kernel: () => undefined,
+    systemUpgrade: () => new NoUpgrade("Frontloader is not the init of this machine"),
     end: () => Promise.resolve(),
   };
 }

@@ -26,8 +26,8 @@ import { startReaping } from "./orphans.ts";
 import { type Phase, runPhases } from "./phases.ts";
 import { SYSTEM_PATH } from "./programs.ts";
 import type { SystemService } from "./system_service.ts";
-import type { KernelDriver } from "./upgrade/kernel_driver.ts";
-import { machineKernel } from "./upgrade/machine_kernel.ts";
+import { machineUpgrade, type SystemUpgradeOptions } from "./upgrade/machine_upgrade.ts";
+import type { SystemUpgrade } from "./upgrade/system_upgrade.ts";
 import { timeServers } from "./time/time_servers.ts";
 import { setTime, timeService } from "./time/time_service.ts";
 import { type FedWatchdog, startWatchdog } from "./watchdog.ts";
@@ -96,9 +96,11 @@ export class Machine implements Host {
     this.#ended.resolve(request.reason);
   }
 
-  kernel(options: Parameters<Host["kernel"]>[0]): KernelDriver | undefined {
-    const leave = (reason: string) => this.requestEnd({ end: "kexec", reason });
-    return machineKernel({ ...options, environment: this.#environment, leave });
+  systemUpgrade(options: SystemUpgradeOptions): SystemUpgrade {
+    return machineUpgrade(options, {
+      environment: this.#environment,
+      leave: (reason) => this.requestEnd({ end: "kexec", reason }),
+    });
   }
 
   async end(flushLog: () => Promise<void>): Promise<never> {

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { KernelSettings } from "../../config/settings.ts";
+import type { KernelSettings, Settings } from "../../config/settings.ts";
 import { backoffMs } from "../../container/backoff.ts";
 import type { StatusError } from "../../container/container_driver.ts";
 import { errorChain } from "../../log/error_chain.ts";
@@ -12,6 +12,7 @@ import {
   type KernelEvent,
   type KernelState,
 } from "./kernel_lifecycle.ts";
+import type { SystemUpgrade } from "./system_upgrade.ts";
 
 const logger = getLogger(["frontloader", "kernel"]);
 
@@ -55,7 +56,7 @@ export interface KernelStatus {
 const PATIENCE_MS = { decide: 60_000, load: 600_000 };
 
 /** Keeps the machine's system in line with its image: carries out what `kernel_lifecycle.ts` decides. */
-export class KernelDriver {
+export class KernelDriver implements SystemUpgrade {
   readonly #services: KernelServices;
   readonly #decided = Promise.withResolvers<void>();
   #state: KernelState;
@@ -75,22 +76,12 @@ export class KernelDriver {
   }
 
   /**
-   * Says what is wanted, at each reading of the configuration; the registry is asked then.
-   *
-   * @param checkInterval seconds between two questions besides
+   * Says what is wanted; the registry is asked. The first time this waits until it is clear whether this system stays, since
+   * containers need not be started for a moment. A registry that does not answer keeps none from starting.
    */
-  configure(settings: KernelSettings | undefined, checkInterval: number): void {
+  async configure({ kernel, checkInterval }: Settings): Promise<void> {
     this.#checkIntervalMs = checkInterval * 1000;
-    this.#dispatch({ type: "configured", settings });
-  }
-
-  /**
-   * Waits until it is clear whether this system stays, since containers need not be started for a moment. A registry that does
-   * not answer keeps none from starting.
-   *
-   * @returns never, if it does not stay
-   */
-  async firstDecision(): Promise<void> {
+    this.#dispatch({ type: "configured", settings: kernel });
     await this.#waitForDecision(PATIENCE_MS.decide);
     if (this.#state.step.tag === "loading") await this.#waitForDecision(PATIENCE_MS.load);
     if (this.#state.step.tag === "leaving") await new Promise(() => {});

@@ -1,4 +1,3 @@
-import { getLogger } from "@logtape/logtape";
 import { withDigest } from "../../registry/reference.ts";
 import type { ImageService } from "../../supervisor/image_service.ts";
 import { buildInfo } from "../boot/build_info.ts";
@@ -6,40 +5,34 @@ import { nextCommandLine, startedFrom } from "./command_line.ts";
 import { KernelDriver } from "./kernel_driver.ts";
 import { commitOf } from "./kernel_image.ts";
 import { loadKernel } from "./load_kernel.ts";
+import { NoUpgrade, type SystemUpgrade } from "./system_upgrade.ts";
 
-const logger = getLogger(["frontloader", "kernel"]);
-
-/** What {@linkcode machineKernel} is told. */
-export interface MachineKernelOptions {
-  /** `FL_NO_SYSUPGRADE`: nothing is upgraded; `FL_KERNEL_DIGEST`: what this system was started from. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+/** What the upgrade of a system needs of the rest of Frontloader. */
+export interface SystemUpgradeOptions {
   readonly images: ImageService;
   /** A directory for the next system's image; in a tmpfs, and not there yet. */
   readonly directory: string;
   /** Shown as the source of mounts in the kernel's list. */
   readonly mountSource: string;
+}
+
+/** What the upgrade of a machine's system needs of the machine. */
+export interface MachineSide {
+  /** `FL_NO_SYSUPGRADE`: nothing is upgraded; `FL_KERNEL_DIGEST`: what this system was started from. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Ends the running system, and starts the one that is loaded. */
   leave(reason: string): void;
 }
 
-/**
- * What upgrades this machine's system.
- *
- * @returns undefined if it is not to be upgraded, or does not know what it is; the log says so
- */
-export function machineKernel(
-  { environment, images, directory, mountSource, leave }: MachineKernelOptions,
-): KernelDriver | undefined {
-  if (environment["FL_NO_SYSUPGRADE"]) {
-    logger.info("This system is not upgraded, as FL_NO_SYSUPGRADE says");
-    return undefined;
-  }
+/** What upgrades the system of a machine whose init this is. */
+export function machineUpgrade(
+  { images, directory, mountSource }: SystemUpgradeOptions,
+  { environment, leave }: MachineSide,
+): SystemUpgrade {
+  if (environment["FL_NO_SYSUPGRADE"]) return new NoUpgrade("FL_NO_SYSUPGRADE is set");
   const { commit } = buildInfo();
   if (commit === undefined) {
-    logger.warn(
-      "This system is not upgraded: it does not say in /etc/os-release which commit it is",
-    );
-    return undefined;
+    return new NoUpgrade("this system does not say which commit it is, in /etc/os-release");
   }
   return new KernelDriver(
     {
