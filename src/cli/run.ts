@@ -5,6 +5,7 @@ import { EcrTokens } from "../aws/ecr_tokens.ts";
 import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
+import { containerOfProcess } from "../container/process_container.ts";
 import { StagePool } from "../container/stage_pool.ts";
 import { loadPrimary } from "../config/source/load_primary.ts";
 import { type PrimarySource, primarySource } from "../config/source/primary_source.ts";
@@ -116,7 +117,11 @@ async function supervise(
     version: VERSION,
     configuration: source.description,
   });
-  const closeMachineLogs = takeMachineLogs({ environment, pid: Deno.pid });
+  const closeMachineLogs = takeMachineLogs({
+    environment,
+    pid: Deno.pid,
+    containerOf: (pid) => containerOfProcess(pid, supervisor.instances),
+  });
   const control = serveControl(directory.socket, {
     status: () => ({ ...supervisor.status(), kernel: upgrade.status() }),
     update: (id) => supervisor.update(id),

@@ -249,7 +249,7 @@ export const container = object({
   }),
   readOnly: defaultKey(flag(), true, {
     description:
-      "Whether the root file system is read-only. A writable one is in memory, and ends with the instance.",
+      "Whether the root file system is read-only. A writable one is in memory, takes at most half of it, and ends with the instance.",
   }),
   init: defaultKey(flag(), true, {
     description:

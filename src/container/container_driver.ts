@@ -183,7 +183,12 @@ export class ContainerDriver {
     return releases.flatMap(({ image }) => image.layers);
   }
 
-  /** The pids of instances that have not ended, for the log of a slow shutdown. */
+  /** The container's id. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** The pids of instances that have not ended. */
   get pids(): readonly number[] {
     return Array.from(this.#instances.values(), ({ running }) => running?.pid).filter((pid) =>
       pid !== undefined

@@ -1,7 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import { Signal } from "../../ffi/process.ts";
 import type { ChainId } from "../image/chain_id.ts";
-import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import { mountInstanceRoot, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { RunningInstance } from "./container_driver.ts";
 import { jobSpecOf, launchJob } from "./job_launcher.ts";
@@ -21,7 +21,7 @@ export interface InstancePlace {
   readonly layersDirectory: string;
   /** Name of a layer's directory in it. */
   layerName(chainId: ChainId): string;
-  /** Directory for what belongs to one instance alone; in the same file system as the layers. */
+  /** Directory for one of each instance: empty, it says that there is an instance of this name. */
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
@@ -51,17 +51,16 @@ export async function launchInstance(
   const directory = `${place.instancesDirectory}/${suffix}`;
   const rootFs = ROOT_FS_PREFIX + suffix;
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => Deno.remove(directory, { recursive: true }));
+  undo.defer(() => Deno.remove(directory));
   undo.defer(() => unmountRootFs(rootFs));
   // Before the rest, since it takes longest: its runtime may have to start first.
   const { hostPid, logEnvironment } = release.settings;
   const stage = undo.use(hostPid ? new Stage({ hostPid }) : place.stages.take());
   Deno.mkdirSync(rootFs, { mode: 0o700 });
-  mountOverlay({
+  mountInstanceRoot(directory, {
     layersDirectory: place.layersDirectory,
     layers: release.image.layers.map((chainId) => place.layerName(chainId)),
     target: rootFs,
-    writable: directory,
     source: place.mountSource,
   });
   const { init, environment } = place;
@@ -79,7 +78,7 @@ export async function launchInstance(
   }
   return {
     pid: container.pid,
-    ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
+    ended: container.ended.finally(() => Deno.remove(directory)),
     terminate: (signal) => container.signal(Signal[signal]),
     startJob: (command, onLine) => launchJob(container, jobSpecOf(spec, command, init), onLine),
     timeZone: spec.env["TZ"],

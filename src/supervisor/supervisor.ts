@@ -8,6 +8,7 @@ import {
   type ContainerStatus,
   type DriverServices,
 } from "../container/container_driver.ts";
+import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -210,6 +211,14 @@ export class Supervisor {
       chosen.map(async ([id, driver]) => [id, await driver.update()]),
     );
     return Object.fromEntries(results);
+  }
+
+  /** Every instance that runs. */
+  get instances(): InstanceProcess[] {
+    return Array.from(
+      this.#allDrivers(),
+      ({ id, pids }) => pids.map((pid) => ({ id, pid })),
+    ).flat();
   }
 
   /** What runs, since when, from which digest. */
