@@ -4,6 +4,7 @@ import { setHostname } from "../../ffi/namespaces.ts";
 import { EcrTokens } from "../aws/ecr_tokens.ts";
 import { instanceIdentity } from "../aws/instance_identity.ts";
 import { findInitProgram } from "../container/init_program.ts";
+import { CgroupTree } from "../container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../container/instance_launcher.ts";
 import { containerOfProcess } from "../container/process_container.ts";
 import { StagePool } from "../container/stage_pool.ts";
@@ -20,11 +21,14 @@ import { Supervisor } from "../supervisor/supervisor.ts";
 import { type Host, serviceHost } from "../system/host.ts";
 import { asInit } from "../system/last_resort.ts";
 import { Machine } from "../system/machine.ts";
+import { KernelParameters } from "../system/kernel_parameters.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
 import { isMachineInit } from "../system/machine_init.ts";
 import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
+import { machineVolumes } from "../volumes/machine_volumes.ts";
+import { VolumeManager } from "../volumes/volume_manager.ts";
 import { awsServices } from "./aws_services.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -74,12 +78,15 @@ async function supervise(
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
   const images = new ImageService(store, new EcrTokens(aws));
+  const kernelParameters = new KernelParameters();
+  const cgroups = await CgroupTree.openOnMachine(directory.path);
   const stages = new StagePool();
   const upgrade = host.systemUpgrade({
     images,
     directory: `${directory.store}/kernel`,
     mountSource: directory.mountSource,
   });
+  const volumes = new VolumeManager(machineVolumes);
   const supervisor = new Supervisor({
     async loadSettings() {
       const loaded = await loadPrimary(source);
@@ -88,24 +95,39 @@ async function supervise(
       return loaded;
     },
     containers: {
-      pull(settings, signal) {
+      async pull(settings, signal) {
         // What is pulled is started: the runtime of the stage starts in the meantime.
         stages.prepare();
-        return images.pull(settings, signal);
+        const pulled = await images.pull(settings, signal);
+        const missing = volumes.missing(settings.mounts);
+        if (missing === undefined) return pulled;
+        logger.info("Container {id} waits for the volume {missing}", { id: settings.id, missing });
+        await volumes.whenReady(settings.mounts, signal);
+        // Meanwhile its layers may have been swept, and another image pushed. What is still there is not fetched again.
+        return await images.pull(settings, signal);
       },
+      leftovers: (id) => directory.leftovers.filter((leftover) => leftover.id === id),
+      missingVolume: ({ mounts }) => volumes.missing(mounts),
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
-      launch: (release, onLine) =>
-        launchInstance(release, {
+      async launch(release, onLine) {
+        // A start that follows no pull: its volume is being mounted anew, and below it is a directory of the machine.
+        const missing = volumes.missing(release.settings.mounts);
+        if (missing !== undefined) throw new Error(`The volume "${missing}" is not there`);
+        return await launchInstance(release, {
           layersDirectory: store.layersDirectory,
           layerName: (chainId) => store.name(chainId),
           instancesDirectory: directory.instances,
           init,
           stages,
+          cgroups,
           mountSource: directory.mountSource,
           environment: identity.environment,
-        }, onLine),
+        }, onLine);
+      },
     },
+    volumes,
     forwardLog: (targets) => syslog.configure(targets),
+    setKernelParameters: (parameters) => kernelParameters.apply(parameters),
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
@@ -136,6 +158,7 @@ async function supervise(
   await stages[Symbol.asyncDispose]();
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
+  await cgroups.close();
   directory.close();
   await closeMachineLogs();
   logger.info("Stopped");

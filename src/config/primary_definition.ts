@@ -1,9 +1,8 @@
 /** The definition of the primary configuration: what runs on this machine. */
 import * as v from "valibot";
-import { container } from "./container_definition.ts";
+import { container, imagePath } from "./container_definition.ts";
 import { credentials, manifest } from "./image_definition.ts";
 import {
-  absolutePath,
   defaultKey,
   dictionary,
   flag,
@@ -41,26 +40,29 @@ const kernel = object({
 });
 
 const volume = object({
-  path: key(absolutePath(), {
-    description: "Where it is mounted on the machine.",
+  path: key(imagePath, {
+    description: "Where it is mounted on the machine. The directory is made if it is missing.",
     examples: ["/srv"],
   }),
   device: key(nonEmptyText("a device or an NFS export", MAX_PATH), {
-    description: "What is mounted.",
-    examples: ["/dev/nvme1n1", "LABEL=data", "nfs.example.com:/export"],
+    description:
+      "What is mounted: a path, `LABEL=…`, `UUID=…`, on EC2 the name given at attachment (`sdf`) or `ephemeral0`; or an NFS export. See docs/volumes.md.",
+    examples: ["/dev/nvme1n1", "LABEL=data", "sdf", "nfs.example.com:/export"],
   }),
   fstype: key(oneOf(["xfs", "nfs4"]), {
-    description: "The type of the file system.",
-    examples: ["xfs"],
+    description:
+      "The type of the file system. XFS grows by itself when its device has become larger.",
+    examples: ["xfs", "nfs4"],
   }),
   options: optionalKey(text("mount options separated by commas", MAX_PATH), {
-    description: "Mount options.",
-    examples: ["noatime"],
+    description: "Mount options, as mount(8) and the file system know them.",
+    examples: ["noatime", "ro,nodev"],
   }),
   uid: optionalKey(id, { description: "Who owns its root." }),
   gid: optionalKey(id, { description: "Which group owns its root." }),
   format: defaultKey(oneOf(["never", "ifBlank"]), "never", {
-    description: "Whether a device on which nothing is recognisable gets a file system.",
+    description:
+      "Whether a device on which nothing at all is recognisable gets a file system (XFS). See docs/volumes.md for what that means.",
   }),
 });
 
@@ -129,9 +131,10 @@ export const primary = object({
       "The image with the next system, to which the machine changes by kexec. It is looked at when the machine starts, before any container does, at each reading of this configuration, and every `checkInterval`. Only for a machine whose init Frontloader is.",
     examples: [{ manifest: "registry.example.com/frontloader:stable" }],
   }),
-  volumes: optionalKey(list(volume, "a list of volumes"), {
-    description: "File systems that are mounted before any container starts.",
-    notYet: true,
+  volumes: optionalKey(list(volume, "a list of volumes", { identifiedBy: "path" }), {
+    description:
+      "File systems that are mounted before any container starts. A container whose `mounts` lie on one that is not there waits for it.",
+    examples: [[{ path: "/srv", device: "LABEL=data", fstype: "xfs" }]],
   }),
   sysctl: optionalKey(
     dictionary(
@@ -140,9 +143,9 @@ export const primary = object({
       "an object of kernel parameters",
     ),
     {
-      description: "Kernel parameters that are set before any container starts.",
+      description:
+        "Kernel parameters that are set before any container starts, as sysctl(8) names them. One that cannot be set is reported, and keeps nothing from starting. One that is removed from the configuration keeps its value.",
       examples: [{ "net.core.somaxconn": "4096" }],
-      notYet: true,
     },
   ),
   syslog: optionalKey(list(syslogTarget, "a list of targets"), {

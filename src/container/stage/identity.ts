@@ -4,6 +4,7 @@ import { umask } from "../../../ffi/process.ts";
 import { type ProcessSpec, StageDescriptor } from "../launch_spec.ts";
 import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
+import { limitOpenFiles } from "./open_files.ts";
 import { filterSystemCalls } from "./system_calls.ts";
 
 /**
@@ -21,6 +22,7 @@ export function assumeIdentity(spec: ProcessSpec): string {
   joinNewSessionKeyring();
   // Images have working directories that are not for every user; with root squashed, such as on NFS, it is the other way round.
   const isThere = changeToWorkingDirectory(spec.cwd, { evenIfDenied: true });
+  limitOpenFiles(spec.openFiles);
   assumeCredentials(spec);
   if (!isThere) changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");

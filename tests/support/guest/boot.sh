@@ -8,5 +8,4 @@ if [ -e /sys/class/net/eth0 ]; then echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_
 exec 3<>"$(echo /dev/vport*p1)"
 while :; do cat <&3; sleep 0.1; done | setsid sh >&3 2>&1 &
 exec 3>&-
-export DENO_DIR=/tmp/deno DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
-exec /bin/deno run --quiet --allow-all --no-config --no-lock --cached-only /frontloader/main.js "$@"
+exec frontloader "$@"

@@ -11,6 +11,8 @@ import { FakeTime } from "../../support/fake_time.ts";
 const kernel: KernelSettings = { image: parseReference("registry.example/system:stable") };
 const wanted: Settings = {
   containers: [],
+  volumes: [],
+  sysctl: {},
   kernel,
   checkInterval: 60,
   reloadInterval: 300,
