@@ -17,6 +17,13 @@ usage: ./build.sh COMMAND
   bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
   bundle    the program as one script for the deno binary: dist/main.js
   guest-kernel  Debian's kernel for the guests of tests/boot: .cache/guest
+
+The appliance: a machine's whole system, in output/
+
+  quick [--cmdline WORDS]          disk.img from Debian's prebuilt kernel and packages, in two minutes and without a compiler
+  run [-- WORDS]                   boots it in QEMU; WORDS, if any, are the kernel's command line; Ctrl-A X ends it
+  cmdline WORDS [FILE]             changes the kernel's command line in a disk.img
+  image                            the image that a running Frontloader upgrades its kernel from: a layout that skopeo copies
 EOF
 }
 
@@ -132,13 +139,11 @@ run_tests() {
   [ "$FAILED" -eq 0 ]
 }
 
-bundle() {
-  need_deno
-  rm -rf dist
-  deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
-  # Apart from the rest: see loadAwsSdk in src/system/self.ts.
-  deno bundle --quiet --platform deno --outdir dist src/aws/sdk.ts
-}
+# The appliance: disk.img by either of two ways, and what is made of it.
+for file in program disk quick run image; do
+  # shellcheck source=/dev/null # each is checked by itself
+  . "build/$file.sh"
+done
 
 case "${1:-}" in
   test) run_tests ;;
@@ -157,6 +162,11 @@ case "${1:-}" in
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;
   bundle) bundle ;;
+  program) program "${2:?the directory that it is put into}" ;;
+  quick) quick "${@:2}" ;;
+  cmdline) set_cmdline "${@:2}" ;;
+  run) run_machine "${@:2}" ;;
+  image) make_image "${@:2}" ;;
   guest-kernel)
     need_packages kmod
     need_guest_kernel

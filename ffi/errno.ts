@@ -52,6 +52,8 @@ export const Errno = {
   EUCLEAN: 117,
   EDQUOT: 122,
   ENOMEDIUM: 123,
+  ENOKEY: 126,
+  EKEYREJECTED: 129,
 } as const;
 
 /** The name of an errno value, e.g. `EBUSY`. */

@@ -43,6 +43,7 @@ export const MountFlag = {
   NOATIME: 1024,
   NODIRATIME: 2048,
   BIND: 4096,
+  MOVE: 8192,
   REC: 16384,
   PRIVATE: 1 << 18,
   RELATIME: 1 << 21,

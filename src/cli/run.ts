@@ -18,8 +18,12 @@ import { SyslogForwarder } from "../log/syslog/forwarder.ts";
 import { openConnection } from "../log/syslog/transport.ts";
 import { ImageService } from "../supervisor/image_service.ts";
 import { Supervisor } from "../supervisor/supervisor.ts";
+import { type Host, serviceHost } from "../system/host.ts";
+import { asInit } from "../system/last_resort.ts";
+import { Machine } from "../system/machine.ts";
 import { KernelParameters } from "../system/kernel_parameters.ts";
 import { MachineIdentity } from "../system/machine_identity.ts";
+import { isMachineInit } from "../system/machine_init.ts";
 import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
 import { RunDirectory, runDirectoryPath } from "../system/run_directory.ts";
 import { VERSION } from "../version.ts";
@@ -32,15 +36,33 @@ const logger = getLogger(["frontloader", "supervisor"]);
 
 /**
  * `frontloader [run] [-c URL]`: runs the configured containers until TERM or INT, then gives each all the time it takes to
- * end, and gives everything back.
+ * end, and gives everything back. As the init of a machine it makes a running system of it before, and ends that after.
  *
  * @returns the exit status
  */
 export async function run(args: readonly string[]): Promise<number> {
+  if (!isMachineInit()) return await supervise(args, serviceHost);
+  return await asInit(() => supervise(args, () => Machine.boot(Deno.env.toObject())));
+}
+
+async function supervise(
+  args: readonly string[],
+  makeHost: () => Host | Promise<Host>,
+): Promise<number> {
   const { values } = parseArgs({
     args: [...args],
     options: { config: { type: "string", short: "c" }, debug: { type: "boolean" } },
   });
+  const syslog = new SyslogForwarder({
+    sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
+    open: openConnection,
+  });
+  const flushLog = startLog({
+    level: values.debug ? "debug" : "info",
+    forward: (record) => syslog.take(record),
+  });
+  reportUnexpectedErrors();
+  const host = await makeHost();
   const environment = Deno.env.toObject();
   const { metadata, aws } = awsServices(environment);
   const { source, isInEc2, needsUserData } = sourceFor(values.config, environment, {
@@ -52,14 +74,6 @@ export async function run(args: readonly string[]): Promise<number> {
     setHostName: setHostname,
   }, { required: needsUserData });
   setOutOfMemoryScore(OutOfMemoryScore.SUPERVISOR);
-  const syslog = new SyslogForwarder({
-    sender: () => ({ hostname: Deno.hostname(), pid: Deno.pid }),
-    open: openConnection,
-  });
-  const flushLog = startLog({
-    level: values.debug ? "debug" : "info",
-    forward: (record) => syslog.take(record),
-  });
   const init = findInitProgram();
   const directory = RunDirectory.open(runDirectoryPath());
   const store = LayerStore.open(directory.store);
@@ -67,11 +81,17 @@ export async function run(args: readonly string[]): Promise<number> {
   const kernelParameters = new KernelParameters();
   const cgroups = await CgroupTree.openOnMachine(directory.path);
   const stages = new StagePool();
+  const upgrade = host.systemUpgrade({
+    images,
+    directory: `${directory.store}/kernel`,
+    mountSource: directory.mountSource,
+  });
   const volumes = new VolumeManager(machineVolumes);
   const supervisor = new Supervisor({
     async loadSettings() {
       const loaded = await loadPrimary(source);
       if (isInEc2) await identity.establish();
+      await upgrade.configure(loaded.settings);
       return loaded;
     },
     containers: {
@@ -111,26 +131,10 @@ export async function run(args: readonly string[]): Promise<number> {
     sweepLayers: (inUse) => images.sweep(inUse),
   }, { source, version: VERSION });
 
-  // A mistake in the background must not take down everything that runs, and the machine where this is its init.
-  for (const type of ["error", "unhandledrejection"] as const) {
-    globalThis.addEventListener(type, (event) => {
-      event.preventDefault();
-      const error = "reason" in event ? event.reason : event.error;
-      const reason = error instanceof Error ? error.stack : error;
-      logger.error("Unexpected, please report it: {reason}", { reason });
-    });
-  }
-
-  const stop = Promise.withResolvers<Deno.Signal>();
-  const onHangup = () => {
+  Deno.addSignalListener("SIGHUP", () => {
     logger.info("Reading the configuration again, as SIGHUP asks");
     supervisor.reload();
-  };
-  Deno.addSignalListener("SIGHUP", onHangup);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    Deno.addSignalListener(signal, () => stop.resolve(signal));
-  }
-
+  });
   logger.info("Frontloader {version} starts", {
     version: VERSION,
     configuration: source.description,
@@ -140,13 +144,17 @@ export async function run(args: readonly string[]): Promise<number> {
     pid: Deno.pid,
     containerOf: (pid) => containerOfProcess(pid, supervisor.instances),
   });
-  const control = serveControl(directory.socket, supervisor);
-  supervisor.reload();
-  const signal = await stop.promise;
-  logger.info("Stopping, as {signal} asks: containers get TERM and all the time they take", {
-    signal,
+  const control = serveControl(directory.socket, {
+    status: () => ({ ...supervisor.status(), kernel: upgrade.status() }),
+    update: (id) => supervisor.update(id),
   });
-  await supervisor.stop();
+  supervisor.reload();
+  const reason = await host.endAsked;
+  upgrade.stop();
+  logger.info("Stopping, as {reason} asks: containers get TERM and all the time they take", {
+    reason,
+  });
+  await Promise.race([supervisor.stop(), host.endHurried]);
   await stages[Symbol.asyncDispose]();
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
@@ -156,7 +164,20 @@ export async function run(args: readonly string[]): Promise<number> {
   logger.info("Stopped");
   await syslog.close();
   await flushLog();
+  await host.end(flushLog);
   return 0;
+}
+
+/** A mistake in the background must not take down everything that runs, and the machine where this is its init. */
+function reportUnexpectedErrors(): void {
+  for (const type of ["error", "unhandledrejection"] as const) {
+    globalThis.addEventListener(type, (event) => {
+      event.preventDefault();
+      const error = "reason" in event ? event.reason : event.error;
+      const reason = error instanceof Error ? error.stack : error;
+      logger.error("Unexpected, please report it: {reason}", { reason });
+    });
+  }
 }
 
 /**
@@ -169,7 +190,7 @@ function sourceFor(...arguments_: Parameters<typeof primarySource>): PrimarySour
   try {
     return primarySource(...arguments_);
   } catch (error) {
-    if (Deno.pid !== 1 || !(error instanceof UsageError)) throw error;
+    if (!isMachineInit() || !(error instanceof UsageError)) throw error;
     const source = { description: "nowhere", load: () => Promise.reject(error) };
     return { source, isInEc2: false, needsUserData: false };
   }

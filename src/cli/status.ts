@@ -4,6 +4,7 @@ import type { JobStatus } from "../container/cron/job_runs.ts";
 import { ControlClient } from "../control/client.ts";
 import { escapeControls } from "../log/escape_controls.ts";
 import type { SupervisorStatus } from "../supervisor/supervisor.ts";
+import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { formatBytes } from "../volumes/format_bytes.ts";
 import type { VolumeStatus } from "../volumes/volume_driver.ts";
 import { controlSocketOf, runDirectoryPath } from "../system/run_directory.ts";
@@ -27,15 +28,25 @@ export async function status(args: readonly string[]): Promise<number> {
  * @param now what ages are counted from
  */
 export function formatStatus(
-  { version, pid, since, configuration, volumes, containers }: SupervisorStatus,
+  { version, pid, since, configuration, volumes, containers, kernel }: SupervisorStatus,
   now: Date,
 ): string {
   return [
     `frontloader ${version}, pid ${pid}, up ${age(since, now)}`,
+    ...kernel === undefined ? [] : formatKernel(kernel, now),
     ...formatConfiguration(configuration, now),
     ...volumes.flatMap((volume) => formatVolume(volume, now)),
     ...containers.flatMap((container) => formatContainer(container, now)),
   ].join("\n");
+}
+
+function formatKernel({ commit, state, next, lastError }: KernelStatus, now: Date): string[] {
+  return [
+    `system: commit ${commit}${state === "idle" ? "" : `, ${state}`}${next ? ` ${next}` : ""}`,
+    ...lastError === undefined
+      ? []
+      : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`],
+  ];
 }
 
 function formatConfiguration(

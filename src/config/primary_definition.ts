@@ -24,15 +24,19 @@ const MAX_INTERVAL = 7 * 24 * 60 * 60;
 
 const kernel = object({
   manifest: key(manifest, {
-    description: "The image that carries the system.",
+    description:
+      "The image that carries the system: `/bzImage`, `/initrd` if that is not inside, and the label `commit`. If that is another commit than the running one the machine changes to it.",
     examples: ["https://registry.example.com/v2/frontloader/manifests/stable"],
     alias: ["image"],
   }),
   cmdline: optionalKey(pattern(/^[^\r\n]*$/, "one line of text", MAX_PATH), {
-    description: "The kernel command line of the new system.",
+    description:
+      "The kernel command line of the new system. Without this key it is the running one's.",
     examples: ["console=ttyS0"],
   }),
-  docker: optionalKey(credentials, { description: "Credentials for its registry." }),
+  docker: optionalKey(credentials, {
+    description: "Credentials for its registry, in place of the global ones.",
+  }),
 });
 
 const volume = object({
@@ -102,7 +106,7 @@ export const primary = object({
   $schema: schemaKey,
   docker: optionalKey(credentials, {
     description:
-      "Credentials for the registry of every container that has none of its own. Without them only public images can be had.",
+      "Credentials for the registry of every container that has none of its own, and of the kernel. Without them only public images can be had.",
     examples: [{ username: "deploy", password: "secret" }],
   }),
   checkInterval: defaultKey(wholeNumber(1, MAX_INTERVAL), 600, {
@@ -123,8 +127,9 @@ export const primary = object({
     alias: ["services"],
   }),
   kernel: optionalKey(kernel, {
-    description: "The image with the next system, to which the machine changes by kexec.",
-    notYet: true,
+    description:
+      "The image with the next system, to which the machine changes by kexec. It is looked at when the machine starts, before any container does, at each reading of this configuration, and every `checkInterval`. Only for a machine whose init Frontloader is.",
+    examples: [{ manifest: "registry.example.com/frontloader:stable" }],
   }),
   volumes: optionalKey(list(volume, "a list of volumes", { identifiedBy: "path" }), {
     description:

@@ -12,6 +12,8 @@ export interface Settings {
   readonly containers: readonly ContainerSettings[];
   /** The volumes, in the order of the configuration; their paths differ. */
   readonly volumes: readonly VolumeSettings[];
+  /** The machine's own system. Absent: it is not upgraded. */
+  readonly kernel?: KernelSettings;
   /** Seconds between two looks for new images, without jitter. */
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
@@ -30,6 +32,16 @@ export interface SyslogSettings {
   readonly transport: "udp" | "tcp" | "tls";
   /** The least important messages that it gets. */
   readonly level: SeverityName;
+}
+
+/** The machine's own system. */
+export interface KernelSettings {
+  /** The image that carries it. */
+  readonly image: ImageReference;
+  /** How its registry is asked. Absent for a public image. */
+  readonly credentials?: Credentials | EcrAccess;
+  /** Its kernel's command line. Absent: the running one's. */
+  readonly commandLine?: string;
 }
 
 /** One container. */

@@ -8,6 +8,7 @@ import type {
   ContainerSettings,
   FileSettings,
   JobSettings,
+  KernelSettings,
   LimitSettings,
   MetaSettings,
   MountSettings,
@@ -26,11 +27,12 @@ const ONLY_ID = "container";
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
   const { container, containers = [], volumes = [], sysctl = {}, syslog = [] } = primary;
-  const { docker, checkInterval, reloadInterval } = primary;
+  const { kernel, docker, checkInterval, reloadInterval } = primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
     volumes: volumes.map(toVolume),
+    ...kernel !== undefined && { kernel: toKernel(kernel, docker) },
     checkInterval,
     reloadInterval,
     syslog: syslog.map(toSyslogSettings),
@@ -42,6 +44,19 @@ export function toSettings(primary: Primary): Settings {
 export function toMetaSettings(meta: Meta): MetaSettings {
   const { $schema: _, ...settings } = meta;
   return settings;
+}
+
+function toKernel(
+  { manifest, cmdline, docker }: NonNullable<Primary["kernel"]>,
+  globalCredentials: Primary["docker"],
+): KernelSettings {
+  const image = parseReference(manifest);
+  const credentials = credentialsOf(docker, globalCredentials, image);
+  return {
+    image,
+    ...credentials !== undefined && { credentials },
+    ...cmdline !== undefined && { commandLine: cmdline },
+  };
 }
 
 function toVolume(volume: NonNullable<Primary["volumes"]>[number]): VolumeSettings {
@@ -65,9 +80,7 @@ function toContainerSettings(
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
   const { cron = [], finalSignal, limits = {}, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
-  const credentials = container.docker === undefined
-    ? toGlobalCredentials(globalCredentials, image)
-    : toCredentials(container.docker, image);
+  const credentials = credentialsOf(container.docker, globalCredentials, image);
   const command = toCommand(container.command);
   const capabilities = toCapabilities(container.capabilities);
   return {
@@ -106,6 +119,15 @@ function toSyslogSettings(
   { host, tls, transport = tls ? "tcp" : "udp", port = tls ? 6514 : 514, level }: SyslogTarget,
 ): SyslogSettings {
   return { host, port, transport: tls ? "tls" : transport, level };
+}
+
+/** An image's own credentials, or else the global ones. */
+function credentialsOf(
+  own: Container["docker"],
+  global: Container["docker"],
+  image: ImageReference,
+): ContainerSettings["credentials"] {
+  return own === undefined ? toGlobalCredentials(global, image) : toCredentials(own, image);
 }
 
 function toCredentials(

@@ -10,6 +10,7 @@ import {
 } from "../container/container_driver.ts";
 import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
+import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { VolumeStatus } from "../volumes/volume_driver.ts";
 import type { VolumeManager } from "../volumes/volume_manager.ts";
@@ -53,6 +54,8 @@ export interface SupervisorStatus {
   };
   readonly volumes: readonly VolumeStatus[];
   readonly containers: readonly ContainerStatus[];
+  /** The machine's own system; absent where that is others' business. */
+  readonly kernel?: KernelStatus;
 }
 
 /** As long as nothing runs the configuration is read again this soon at the latest: a machine's network may come up late. */

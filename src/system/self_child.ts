@@ -1,4 +1,5 @@
 import { LineSplitter } from "../streams/line_splitter.ts";
+import { withOwnProcess } from "./own_processes.ts";
 import { selfCommand } from "./self.ts";
 
 /** What {@linkcode runSelfChild} runs. */
@@ -25,15 +26,17 @@ export async function runSelfChild<Message>(
   { face, request, onMessage, signal }: SelfChildOptions<Message>,
 ): Promise<string> {
   const { path, argv, env } = selfCommand([face]);
-  const child = new Deno.Command(path, {
-    args: argv.slice(1),
-    env: { ...env },
-    clearEnv: true,
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-    signal,
-  }).spawn();
+  const child = withOwnProcess(
+    new Deno.Command(path, {
+      args: argv.slice(1),
+      env: { ...env },
+      clearEnv: true,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+      signal,
+    }).spawn(),
+  );
   const [said] = await Promise.all([
     new Response(child.stderr).text(),
     readMessages(child.stdout, onMessage),

@@ -1,3 +1,5 @@
+import { withOwnProcess } from "../system/own_processes.ts";
+
 /** Where programs of the system are, in whatever environment this one was started. */
 const PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -15,14 +17,16 @@ export interface ToolResult {
  */
 export async function runTool(name: string, ...args: string[]): Promise<ToolResult> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(name, {
-      args,
-      env: { PATH, LC_ALL: "C" },
-      clearEnv: true,
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).output();
+    const { code, stdout, stderr } = await withOwnProcess(
+      new Deno.Command(name, {
+        args,
+        env: { PATH, LC_ALL: "C" },
+        clearEnv: true,
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn(),
+    ).output();
     const decoder = new TextDecoder();
     return { code, stdout: decoder.decode(stdout).trim(), stderr: decoder.decode(stderr).trim() };
   } catch (error) {

@@ -1,13 +1,8 @@
 # What the init of a guest goes on with, in its final root.
 # shellcheck shell=sh
 while read -r module; do modprobe "$module"; done </guest/modules
-ip link set lo up
-if [ -e /sys/class/net/eth0 ]; then
-  # An address is good at once, without waiting for others that have the same.
-  echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
-  ip link set eth0 up
-  udhcpc -i eth0 -n -q -s /guest/dhcp.sh
-fi
+# An address is good at once, without waiting for others that have the same.
+if [ -e /sys/class/net/eth0 ]; then echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; fi
 # A shell for the test to give scripts to: see guest_shell.ts. The port can be opened once only, and is at its end as long as
 # the test is not connected to it.
 exec 3<>"$(echo /dev/vport*p1)"

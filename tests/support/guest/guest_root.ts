@@ -7,7 +7,10 @@ const DIRECTORIES = ["bin", "dev", "etc", "guest", "proc", "root", "run", "sys",
 /** Without these there is no disk, no network, no shell for the test and no container. */
 const MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "overlay"];
 /** See `init.sh`. */
-const SCRIPTS = ["init.sh", "boot.sh", "dhcp.sh", "frontloader.sh"];
+const SCRIPTS = ["init.sh", "boot.sh", "frontloader.sh"];
+/** What the system brings for udhcpc, by its path from the root of a machine. */
+const OVERLAY = `${ROOT}/buildroot-ext/board/frontloader/rootfs-overlay`;
+const DHCP_SCRIPT = "/usr/share/udhcpc/default.script";
 
 /** What a {@linkcode GuestRoot} has beyond what every one has. */
 export interface GuestRootOptions {
@@ -41,6 +44,8 @@ export class GuestRoot implements Disposable {
       await Deno.copyFile(new URL(script, import.meta.url), `${root}/guest/${script}`);
     }
     await Deno.symlink("guest/init.sh", `${root}/init`);
+    await Deno.mkdir(`${root}/usr/share/udhcpc`, { recursive: true });
+    await Deno.copyFile(OVERLAY + DHCP_SCRIPT, root + DHCP_SCRIPT);
     await Deno.symlink("../guest/frontloader.sh", `${root}/bin/frontloader`);
     // The kernel calls /sbin/modprobe.
     await Deno.symlink("bin", `${root}/sbin`);

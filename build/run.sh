@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# `./build.sh run`: the system in QEMU, with its serial console on the terminal. build.sh sources this file.
+
+# KVM may be there and not work, as where this is a virtual machine itself: ask it to run the firmware.
+kvm_works() {
+  [ -w /dev/kvm ] || return
+  grep -q SeaBIOS < <(timeout 3 qemu-system-x86_64 -accel kvm -cpu host -nodefaults -display none -chardev stdio,id=log \
+    -device isa-debugcon,iobase=0x402,chardev=log </dev/null 2>/dev/null)
+}
+
+# Boots disk.img as it is; or, if there are words for the kernel, kernel and system without the disk's boot loader.
+run_machine() {
+  local machine=(-nographic -m 512 -smp 2 -no-reboot -nic "user,model=virtio-net-pci") words=''
+  need_packages qemu-system-x86
+  [ -e "$OUTPUT/disk.img" ] || die "there is no ${OUTPUT#"$PWD"/}/disk.img: run './build.sh quick'"
+  if [ "${1:-}" = -- ]; then
+    words="console=ttyS0 quiet panic=-1 ${*:2}"
+    machine+=(-kernel "$OUTPUT/bzImage" -append "$words")
+    [ ! -e "$OUTPUT/initrd" ] || machine+=(-initrd "$OUTPUT/initrd")
+  elif [ $# -eq 0 ]; then
+    # What the machine writes is thrown away: each time it is a new one.
+    machine+=(-drive "file=$OUTPUT/disk.img,format=raw,if=virtio,snapshot=on")
+  else
+    die "usage: ./build.sh run [-- WORDS FOR THE KERNEL]"
+  fi
+  if kvm_works; then machine+=(-accel kvm -cpu host); else machine+=(-accel "tcg,thread=multi" -cpu max); fi
+  local started=$EPOCHREALTIME line
+  qemu-system-x86_64 "${machine[@]}" | while IFS= read -r line; do
+    printf '%s\n' "$line"
+    case "$line" in *"Frontloader "*" starts "*)
+      say "from power-on to Frontloader's first line: $((((${EPOCHREALTIME/./} - ${started/./}) + 50000) / 100000))00 ms" ;;
+    esac
+  done
+}
