@@ -6,6 +6,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 DENO_VERSION=2.9.6
 CACHE="$PWD/.cache"
 export DENO_NO_UPDATE_CHECK=1
+# The order of names is part of what is built.
+export LC_ALL=C
 
 usage() {
   cat <<EOF
@@ -120,16 +122,25 @@ check() {
   if "$@"; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
 }
 
+check_shell() {
+  local scripts
+  mapfile -t scripts < <(git grep -lE '^#!.*[ /](ba|da)?sh$' -- . && git ls-files '*.sh')
+  shellcheck "${scripts[@]}"
+}
+
 run_tests() {
   need_root test
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
-    qemu-system-x86 cpio kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs syslog-ng-core runc strace
+    qemu-system-x86 cpio kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs syslog-ng-core runc strace \
+    fdisk mtools ovmf shellcheck
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
   check "lint" deno lint --quiet
   check "types" deno check --quiet
+  check "shell scripts" check_shell
+  check "disk.img" quick
   suite "unit" deno task --quiet test
   suite "system" deno task --quiet test:system
   suite "boot" deno task --quiet test:boot

@@ -12,6 +12,9 @@ identify_build() {
 
 bundle() {
   need_deno
+  # The paths of packages, relative to here, get into what is made of them: they are kept here, so that it is the same elsewhere.
+  local -x DENO_DIR="$CACHE/deno"
+  deno install --quiet --frozen
   rm -rf dist
   deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
   # Apart from the rest: see loadAwsSdk in src/system/self.ts.
