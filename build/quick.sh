@@ -86,6 +86,8 @@ copy_modules() {
   done < <(sed 's/#.*//' build/modules | tr -s ' ' '\n' | sed '/^$/d')
   cp "$kernel/modules.builtin" "$kernel/modules.order" "$root/usr/lib/modules/$release/"
   "$busybox" depmod -b "$root/usr" "$release"
+  # depmod writes lines in the order in which it has found the files.
+  for path in "$root/usr/lib/modules/$release"/modules.{alias,dep,symbols}; do sort -o "$path" "$path"; done
 }
 
 # The whole file system of the machine.
