@@ -11,7 +11,7 @@ export LC_ALL=C
 
 usage() {
   cat <<EOF
-usage: ./build.sh COMMAND
+usage: ./build.sh [COMMAND]
 
   demo      a registry, an image, a running container, a push, an upgrade: the whole product in under a minute
   test      every test: unit tests in their sandbox, system tests as root; ends with "N passed, N failed"
@@ -22,6 +22,10 @@ usage: ./build.sh COMMAND
 
 The appliance: a machine's whole system, in output/
 
+  (none)                           disk.img by Buildroot, from sources; an hour or two
+  buildroot [--arch ARCHITECTURE] [--cmdline WORDS]
+                                   the same, said in full; x86_64 or aarch64
+  docker [COMMAND]                 the same, or another command, in a container: see Dockerfile
   quick [--cmdline WORDS]          disk.img from Debian's prebuilt kernel and packages, in two minutes and without a compiler
   run [-- WORDS]                   boots it in QEMU; WORDS, if any, are the kernel's command line; Ctrl-A X ends it
   cmdline WORDS [FILE]             changes the kernel's command line in a disk.img
@@ -141,6 +145,9 @@ run_tests() {
   check "types" deno check --quiet
   check "shell scripts" check_shell
   check "disk.img" quick
+  if [ -n "${BUILDROOT_DIR:-}${LINUX_DIR:-}" ]; then need_packages build-essential bison flex; fi
+  [ -n "${BUILDROOT_DIR:-}" ] || say "NOT RUN, as BUILDROOT_DIR names no tree: Buildroot keeps every symbol of its defconfigs"
+  [ -n "${LINUX_DIR:-}" ] || say "NOT RUN, as LINUX_DIR names no tree: the kernel keeps every symbol of its configuration"
   suite "unit" deno task --quiet test
   suite "system" deno task --quiet test:system
   suite "boot" deno task --quiet test:boot
@@ -149,7 +156,7 @@ run_tests() {
 }
 
 # The appliance: disk.img by either of two ways, and what is made of it.
-for file in program disk quick run image; do
+for file in program disk quick buildroot run image; do
   # shellcheck source=/dev/null # each is checked by itself
   . "build/$file.sh"
 done
@@ -171,7 +178,10 @@ case "${1:-}" in
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;
   bundle) bundle ;;
-  program) program "${2:?the directory that it is put into}" ;;
+  program) program "${2:?the directory that it is put into}" "${@:3}" ;;
+  "") buildroot ;;
+  buildroot) buildroot "${@:2}" ;;
+  docker) in_docker "${@:2}" ;;
   quick) quick "${@:2}" ;;
   cmdline) set_cmdline "${@:2}" ;;
   run) run_machine "${@:2}" ;;

@@ -50,6 +50,31 @@ Deno.test("the same commit gives the same system and the same disk.img, wherever
   }
 });
 
+Deno.test("the program is one file where deno compile has a runtime, and the same again", async () => {
+  // The deno binary takes the place of the runtime: what comes out does not run, but is made in the same way.
+  const env = { DENORT_BIN: await Deno.realPath(Deno.execPath()) };
+  const [one, other] = [new TemporaryDirectory(), new TemporaryDirectory()];
+  using _one = one, _other = other;
+  for (const { path } of [one, other]) {
+    await runCommand([`${ROOT}build.sh`, "program", path], { env });
+    assert.deepEqual(
+      (await commandText(["find", ".", "-type", "f"], { cwd: path })).split("\n").sort(),
+      ["", "./etc/os-release", "./usr/bin/frontloader"],
+    );
+  }
+  const program = "usr/bin/frontloader";
+  assert.equal(sha256(`${one.path}/${program}`), sha256(`${other.path}/${program}`));
+});
+
+Deno.test("a runtime for deno compile that is named must be there", async () => {
+  using directory = new TemporaryDirectory();
+  const env = { DENORT_BIN: "/nonexistent/denort" };
+  await assert.rejects(
+    runCommand([`${ROOT}build.sh`, "program", directory.path], { env }),
+    /cannot compile with DENORT_BIN=\/nonexistent\/denort/,
+  );
+});
+
 Deno.test("nobody can log in to the system: no password, no getty, no server for terminals", async () => {
   const names = (await commandText(["find", `${APPLIANCE.directory}/root`, "-printf", "%f\n"]))
     .split("\n");
