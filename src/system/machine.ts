@@ -171,15 +171,15 @@ export class Machine implements Host {
   }
 
   #startWatchdog(): string {
-    this.#watchdog = startWatchdog();
+    this.#watchdog = startWatchdog(this.#environment["FL_WATCHDOG"]);
     return this.#watchdog === undefined
-      ? "this machine has none"
+      ? "none"
       : `resets the machine after ${this.#watchdog.timeout} s without a sign of life`;
   }
 
   #watchButtons(): string {
     const request = () => this.requestEnd({ end: "powerOff", reason: "the power button" });
-    return watchPowerButtons(request) === 0 ? "this machine has none" : "is listened to";
+    return watchPowerButtons(request) === 0 ? "none" : "is listened to";
   }
 
   #nameHost(): string {
