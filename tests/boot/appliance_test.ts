@@ -21,7 +21,7 @@ const BOOT = [
   "Network",
   "Time",
 ];
-const POWER_OFF = ["Services", "Processes", "Disks", "Watchdog", "Power off"];
+const POWER_OFF = ["Services", "Processes", "Volumes", "Disks", "Watchdog", "Power off"];
 
 /** Names of the phases that a log has of one list. */
 function phases(lines: readonly string[], list: string): string[] {
