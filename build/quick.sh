@@ -33,7 +33,7 @@ with_libraries() {
 unpack_packages() {
   local directory="$1" wanted package
   shift
-  wanted=$(apt-cache show --no-all-versions "$@" | sed -nE 's/^(Package|Version|SHA256): //p' | paste -d ' ' - - - | LC_ALL=C sort)
+  wanted=$(apt-cache show --no-all-versions "$@" | sed -nE 's/^(Package|Version|SHA256): //p' | paste -d ' ' - - - | sort)
   [ "$(cat "$directory/.packages" 2>/dev/null)" != "$wanted" ] || return 0
   say "downloading $# of Debian's packages into ${directory#"$PWD"/}"
   rm -rf "$directory"
@@ -86,6 +86,8 @@ copy_modules() {
   done < <(sed 's/#.*//' build/modules | tr -s ' ' '\n' | sed '/^$/d')
   cp "$kernel/modules.builtin" "$kernel/modules.order" "$root/usr/lib/modules/$release/"
   "$busybox" depmod -b "$root/usr" "$release"
+  # depmod writes lines in the order in which it has found the files.
+  for path in "$root/usr/lib/modules/$release"/modules.{alias,dep,symbols}; do sort -o "$path" "$path"; done
 }
 
 # The whole file system of the machine.
@@ -109,14 +111,14 @@ quick_root() {
   copy_libraries "$program" "$root"
   # What names are looked up with; glibc loads it when it is needed.
   cp -L "$QUICK/packages"/lib/x86_64-linux-gnu/libnss_{files,dns}.so.2 "$root/usr/lib/x86_64-linux-gnu/"
-  LC_ALL=C cat "$QUICK/packages"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
+  cat "$QUICK/packages"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
   # chronyd gives up root for this user.
   printf '%s\n' root:x:0:0:root:/root:/sbin/nologin _chrony:x:100:100::/:/sbin/nologin >"$root/etc/passwd"
   printf '%s\n' root:x:0: _chrony:x:100: >"$root/etc/group"
   cp -r "$BOARD/rootfs-overlay/." "$root/"
   # What the system was built from.
   mkdir -p "$root/usr/share/frontloader"
-  LC_ALL=C sort -u "$QUICK/packages/.packages" "$QUICK/kernel/.packages" >"$root/usr/share/frontloader/packages"
+  sort -u "$QUICK/packages/.packages" "$QUICK/kernel/.packages" >"$root/usr/share/frontloader/packages"
 }
 
 quick() {

@@ -51,6 +51,8 @@ const libc = lazyLibc({
   sigprocmask: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   /** int faccessat(int dirfd, const char *pathname, int mode, int flags); */
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  /** pid_t setsid(void); */
+  setsid: { parameters: [], result: "i32" },
   /** mode_t umask(mode_t mask); */
   umask: { parameters: ["u32"], result: "u32" },
 });
@@ -279,6 +281,14 @@ export function closeOnExecFrom(first: number): void {
       });
     }
   }
+}
+
+/**
+ * Takes this process out of its terminal: what is typed there, Ctrl-C say, does not reach it any more, nor what it starts.
+ * A leader of a process group stays where it is.
+ */
+export function leaveTerminal(): void {
+  libc().setsid();
 }
 
 /** Sets the file mode creation mask, and returns the one before. */

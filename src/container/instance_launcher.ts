@@ -24,7 +24,7 @@ export interface InstancePlace {
   readonly layersDirectory: string;
   /** Name of a layer's directory in it. */
   layerName(chainId: ChainId): string;
-  /** Directory for one of each instance: empty, it says that there is an instance of this name. */
+  /** Directory for one of each instance: it says that there is an instance of this name, and holds the note on it. */
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
@@ -87,7 +87,7 @@ export async function launchInstance(
     pid: container.pid,
     ended: container.ended.finally(() => {
       if (cgroup !== undefined) place.cgroups.remove(cgroup);
-      // With the note in it, and nothing else: what the container has written is not here (`mountInstanceRoot`).
+      // The note alone is in there: what the container wrote is elsewhere, and ended with it.
       return Deno.remove(directory, { recursive: true });
     }),
     ...cgroup && { cgroup },

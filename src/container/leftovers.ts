@@ -3,6 +3,7 @@
  * nobody knows when they do: with `stopBeforeStart` the next one has to wait for it like for any other.
  */
 import { kill, Signal } from "../../ffi/process.ts";
+import { namesIn } from "../system/names_in.ts";
 import { killFamily } from "./kill_family.ts";
 
 /** What an instance's directory tells of it, to whoever comes after this process. */
@@ -103,14 +104,5 @@ function startTimeOf(pid: number): string | undefined {
     return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
   } catch {
     return undefined;
-  }
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
   }
 }

@@ -41,5 +41,5 @@ async function mountVolume(
 ): Promise<MountedVolume> {
   if (volume.fstype === "xfs") return await mountXfs(volume, note);
   await mountNfs(volume, note);
-  return { source: volume.device };
+  return { source: volume.device, mountPoint: Deno.realPathSync(volume.path) };
 }

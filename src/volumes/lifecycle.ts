@@ -63,6 +63,8 @@ export type VolumeEvent =
   | { readonly type: "remountFailed" }
   | { readonly type: "unmounted" }
   | { readonly type: "unmountFailed" }
+  /** Somebody else has unmounted it. */
+  | { readonly type: "lost" }
   /** The back-off is over. */
   | { readonly type: "retryDue" }
   /** A device of the machine has come, gone or changed: no back-off for who waits for one. */
@@ -140,6 +142,10 @@ export function advanceVolume(state: VolumeState, event: VolumeEvent): VolumeTra
         effects: [{ type: "retryLater", failures }],
       };
     }
+    case "lost":
+      return phase.tag === "mounted" || phase.tag === "stale" || phase.tag === "busy"
+        ? lose(state)
+        : unchanged(state);
     case "retryDue":
       return retry(state);
     case "devicesChanged": {
@@ -176,6 +182,15 @@ function unchanged(state: VolumeState): VolumeTransition {
 /** Enters a phase, and goes on from there to where what is wanted leads. */
 function enter(state: VolumeState, phase: VolumePhase): VolumeTransition {
   return settle({ ...state, phase }, state.wanted);
+}
+
+/** Nothing is mounted any more, without anybody here having asked for it. */
+function lose(state: VolumeState): VolumeTransition {
+  const { state: next, effects } = enter(state, { tag: "absent" });
+  return {
+    state: next,
+    effects: state.phase.tag === "busy" ? [{ type: "cancelRetry" }, ...effects] : effects,
+  };
 }
 
 /** What cannot be changed while it is mounted comes with the next mount. */

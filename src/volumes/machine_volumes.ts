@@ -1,6 +1,7 @@
 import { DeviceEvents } from "../../ffi/device_events.ts";
 import { diskSize } from "./block_devices.ts";
 import type { VolumeManagerServices } from "./volume_manager.ts";
+import { readMountTable } from "./mount_table.ts";
 import { usageOf } from "./usage.ts";
 import { runVolumeTask } from "./volume_process.ts";
 
@@ -8,6 +9,7 @@ import { runVolumeTask } from "./volume_process.ts";
 const NFS_MOUNT_PATIENCE_MS = 120_000;
 /** So long a server has to be measured. */
 const MEASURE_PATIENCE_MS = 30_000;
+
 /** The volumes of this machine. Whatever may hang does so in a process of its own. */
 export const machineVolumes: VolumeManagerServices = {
   mount: (volume, options) =>
@@ -16,6 +18,7 @@ export const machineVolumes: VolumeManagerServices = {
       // A disk is waited for, however slow it is: its log may have to be replayed.
       ...volume.fstype === "nfs4" && { patience: NFS_MOUNT_PATIENCE_MS },
     }),
+  isMountPoint: (path) => readMountTable().some((mount) => mount.path === path),
   async remount(volume) {
     await runVolumeTask({ task: "remount", volume });
   },

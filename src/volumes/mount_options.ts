@@ -74,3 +74,8 @@ export function remountFlags({ flags }: MountOptions): number {
   const mentionsTimes = (flags & (ATIME | NODIRATIME)) !== 0;
   return flags | MountFlag.REMOUNT | (mentionsTimes ? 0 : RELATIME);
 }
+
+/** True if nothing can be written to what is mounted with these options. */
+export function isReadOnly({ flags }: MountOptions): boolean {
+  return (flags & RDONLY) !== 0;
+}

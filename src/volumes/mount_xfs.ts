@@ -1,14 +1,14 @@
 import { close } from "../../ffi/descriptors.ts";
-import { attachMount, MountFlag } from "../../ffi/mount.ts";
+import { attachMount } from "../../ffi/mount.ts";
 import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
 import type { XfsVolume } from "../config/settings.ts";
 import { errorChain } from "../log/error_chain.ts";
-import { blockDevices, diskName, numbersOf, readStart } from "./block_devices.ts";
+import { blockDevices, diskName, diskSize, numbersOf, readStart } from "./block_devices.ts";
 import { findDevice } from "./find_device.ts";
 import { formatIfBlank } from "./format.ts";
 import { growXfs } from "./grow_xfs.ts";
-import { type MountOptions, parseMountOptions } from "./mount_options.ts";
+import { isReadOnly, type MountOptions, parseMountOptions } from "./mount_options.ts";
 import { kernelMessages } from "./kernel_messages.ts";
 import { readMountTable } from "./mount_table.ts";
 import { remount } from "./remount.ts";
@@ -32,17 +32,19 @@ export async function mountXfs(
   const source = findDevice(volume.device, blockDevices);
   const disk = diskName(source);
   Deno.mkdirSync(path, { recursive: true, mode: 0o755 });
+  const mountPoint = Deno.realPathSync(path);
   const options = parseMountOptions(volume.options);
-  if (isMountedAlready(path, source)) {
+  if (isMountedAlready(mountPoint, source)) {
     // A Frontloader that was killed has left it behind.
     remount(volume);
     note(`${source} was mounted already`);
   } else {
     await makeSureThereIsAnXfs(volume, source, note);
-    mountDevice({ source, disk }, volume, options);
+    mountDevice({ source, mountPoint, disk }, volume, options);
   }
-  const mounted: MountedVolume = { source, disk };
-  if ((options.flags & MountFlag.RDONLY) !== 0) return mounted;
+  if (isReadOnly(options)) return { source, mountPoint, disk };
+  // Before the look at the file system: what comes to the device after it will be noticed.
+  const mounted: MountedVolume = { source, mountPoint, disk, diskSize: diskSize(disk) };
   try {
     return { ...mounted, growth: growXfs({ path, device: source }) };
   } catch (error) {
@@ -51,14 +53,13 @@ export async function mountXfs(
 }
 
 /** @throws {Error} if something else is mounted there, which would be hidden */
-function isMountedAlready(path: string, source: string): boolean {
-  const real = Deno.realPathSync(path);
-  const found = readMountTable().findLast((mount) => mount.path === real);
+function isMountedAlready(mountPoint: string, source: string): boolean {
+  const found = readMountTable().findLast(({ path }) => path === mountPoint);
   if (found === undefined) return false;
   const device = numbersOf(Deno.statSync(source).rdev!);
   if (found.fstype === "xfs" && found.device === device) return true;
   throw new Error(
-    `Cannot mount "${source}" on "${path}": "${found.source}" (${found.fstype}) is mounted there`,
+    `Cannot mount "${source}" on "${mountPoint}": "${found.source}" (${found.fstype}) is mounted there`,
   );
 }
 
@@ -80,7 +81,7 @@ async function makeSureThereIsAnXfs(
 }
 
 function mountDevice(
-  { source, disk }: { readonly source: string; readonly disk: string },
+  { source, mountPoint, disk }: Required<Pick<MountedVolume, "source" | "mountPoint" | "disk">>,
   { path, uid, gid }: XfsVolume,
   { flags, data }: MountOptions,
 ): void {
@@ -98,7 +99,7 @@ function mountDevice(
   try {
     // Before anybody can see it.
     giveRoot(descriptorPath(root), { uid, gid });
-    attachMount(root, path);
+    attachMount(root, mountPoint);
   } finally {
     close(root);
   }

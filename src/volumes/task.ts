@@ -35,8 +35,12 @@ export interface VolumeTaskResults {
 export interface MountedVolume {
   /** The device (`/dev/nvme1n1`), or what the server exports. */
   readonly source: string;
+  /** Where it is mounted, without symlinks. */
+  readonly mountPoint: string;
   /** The kernel's name of the device (`nvme1n1`); undefined if there is none. */
   readonly disk?: string;
+  /** Bytes of the device for which the file system was grown, or could not be; undefined if that was not tried. */
+  readonly diskSize?: number;
   /** Said if it has grown on the occasion. */
   readonly growth?: Growth;
   /** Why it could not grow, the outermost cause first. That it is smaller than it could be is no reason not to use it. */

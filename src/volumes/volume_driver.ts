@@ -15,27 +15,22 @@ import {
   type VolumeState,
 } from "./lifecycle.ts";
 import { NoDeviceError } from "./no_device_error.ts";
-import type { Growth, MountedVolume, VolumeUsage } from "./task.ts";
+import type { Growth, MountedVolume } from "./task.ts";
+import { VolumeSize, type VolumeSizeServices } from "./volume_size.ts";
 
 /** What drivers need of the machine; tests give them others. */
-export interface VolumeServices {
+export interface VolumeServices extends VolumeSizeServices {
   /** Mounts a volume. Like all that returns a promise here it may never do so. */
   mount(
     volume: VolumeSettings,
     options: { readonly signal: AbortSignal; readonly onNote: (note: string) => void },
   ): Promise<MountedVolume>;
+  /** True if something is mounted there, without symlinks in the path, as the kernel knows without asking it. */
+  isMountPoint(path: string): boolean;
   /** Gives a mounted volume other options and another owner. */
   remount(volume: VolumeSettings): Promise<void>;
   /** Unmounts; `lazily`: whatever uses it keeps it, out of sight. */
   unmount(volume: VolumeSettings, options: { readonly lazily: boolean }): Promise<void>;
-  /** Grows a mounted XFS to the size of its device; undefined if there is nothing to gain. */
-  grow(volume: VolumeSettings, device: string): Promise<Growth | undefined>;
-  /** Size of a block device by its name, as the kernel knows it; undefined if it is gone. Never blocks. */
-  diskSize(disk: string): number | undefined;
-  /** Measures a file system on a disk of this machine. */
-  usage(path: string): VolumeUsage;
-  /** Measures a file system that may not answer. */
-  measure(path: string): Promise<VolumeUsage>;
 }
 
 /** What `frontloader status` tells of one volume. */
@@ -79,11 +74,7 @@ export class VolumeDriver {
   #settings: VolumeSettings | undefined;
   #mount: AbortController | undefined;
   #mounted: MountedVolume | undefined;
-  #usage: VolumeUsage | undefined;
-  #measuring = false;
-  #growing: Promise<void> | undefined;
-  /** The size of the disk for which the file system has been grown, or could not be. */
-  #knownDiskSize: number | undefined;
+  #size: VolumeSize | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #lastError: StatusError | undefined;
 
@@ -112,20 +103,37 @@ export class VolumeDriver {
   }
 
   /** Called when devices of the machine may have come or changed, and every now and then. */
-  lookAtDevices(): void {
+  look(): void {
     this.#dispatch({ type: "devicesChanged" });
-    this.#checkSize();
+    this.#lookWhetherMounted();
+    const { phase } = this.#state;
+    if (phase.tag !== "mounted") return;
+    this.#size?.check(phase.settings, {
+      grown: (growth) => this.#noteGrowth(growth),
+      failed: (error) => this.#reportGrowth(errorChain(error)),
+    });
+  }
+
+  /** A container that starts on a volume that somebody has unmounted writes into the directory below it. */
+  #lookWhetherMounted(): void {
+    const { phase } = this.#state;
+    if (phase.tag !== "mounted" && phase.tag !== "stale" && phase.tag !== "busy") return;
+    if (this.#mounted === undefined || this.#services.isMountPoint(this.#mounted.mountPoint)) {
+      return;
+    }
+    this.#report("Somebody has unmounted it", []);
+    this.#forgetMount();
+    this.#dispatch({ type: "lost" });
+  }
+
+  #forgetMount(): void {
+    this.#mounted = undefined;
+    this.#size = undefined;
   }
 
   /** Called every now and then. */
   measure(): void {
-    if (this.#mounted === undefined || !this.#surroundings.remote || this.#measuring) return;
-    this.#measuring = true;
-    this.#services.measure(this.path).then(
-      (usage) => this.#usage = usage,
-      // A server that does not answer: what is known stays, and the volume's users notice by themselves.
-      () => {},
-    ).finally(() => this.#measuring = false);
+    if (this.#surroundings.remote) this.#size?.measure();
   }
 
   /** True if containers may start on it. */
@@ -184,7 +192,7 @@ export class VolumeDriver {
   /** What it is doing. */
   status(): VolumeStatus {
     const { phase } = this.#state;
-    const usage = this.#measured();
+    const usage = this.#size?.usage(this.#surroundings.remote);
     return {
       path: this.path,
       state: this.#describe(),
@@ -196,17 +204,6 @@ export class VolumeDriver {
       failures: "failures" in phase ? phase.failures : 0,
       lastError: this.#lastError,
     };
-  }
-
-  #measured(): VolumeUsage | undefined {
-    if (this.#mounted === undefined) return undefined;
-    if (this.#surroundings.remote) return this.#usage;
-    try {
-      return this.#services.usage(this.path);
-    } catch {
-      // It is out of order, or is being unmounted; the status has other words for that.
-      return undefined;
-    }
   }
 
   #describe(): string {
@@ -281,8 +278,7 @@ export class VolumeDriver {
       return;
     }
     this.#mounted = mounted;
-    this.#usage = undefined;
-    this.#knownDiskSize = this.#diskSize();
+    this.#size = new VolumeSize(this.path, mounted, this.#services);
     const { source } = mounted;
     const options = settings.options || undefined;
     this.#logger.info("Mounted {source}", { source, fstype: settings.fstype, options });
@@ -306,37 +302,16 @@ export class VolumeDriver {
 
   async #unmount(settings: VolumeSettings): Promise<void> {
     try {
-      // Who grows it has it open.
-      await this.#growing;
+      await this.#size?.settled();
       await this.#services.unmount(settings, { lazily: false });
     } catch (error) {
       this.#report("Cannot unmount it", errorChain(error));
       this.#dispatch({ type: "unmountFailed" });
       return;
     }
-    this.#mounted = undefined;
+    this.#forgetMount();
     this.#logger.info("Unmounted");
     this.#dispatch({ type: "unmounted" });
-  }
-
-  /** Grows the file system if its disk is not as large any more as it was. */
-  #checkSize(): void {
-    const size = this.#diskSize();
-    const source = this.#mounted?.source;
-    const { phase } = this.#state;
-    if (phase.tag !== "mounted" || phase.settings.fstype !== "xfs" || source === undefined) return;
-    // What could not be grown is not tried again every minute; the next change of the disk is another chance.
-    if (size === undefined || size === this.#knownDiskSize || this.#growing !== undefined) return;
-    this.#knownDiskSize = size;
-    this.#growing = this.#services.grow(phase.settings, source).then(
-      (growth) => this.#noteGrowth(growth),
-      (error) => this.#reportGrowth(errorChain(error)),
-    ).finally(() => this.#growing = undefined);
-  }
-
-  #diskSize(): number | undefined {
-    const disk = this.#mounted?.disk;
-    return disk === undefined ? undefined : this.#services.diskSize(disk);
   }
 
   #noteGrowth(growth: Growth | undefined): void {

@@ -146,7 +146,7 @@ export class VolumeManager {
 
   #startLooking(): void {
     const look = () => {
-      for (const driver of this.#drivers.values()) driver.lookAtDevices();
+      for (const driver of this.#drivers.values()) driver.look();
     };
     try {
       this.#watch ??= this.#services.watchDevices(look);

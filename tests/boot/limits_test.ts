@@ -18,6 +18,10 @@ const HOG = "dd if=/dev/zero of=/dev/null bs=200M count=1";
 const CONTAINERS = [
   {
     id: "small",
+    cron: [{
+      schedule: "* * * * *",
+      command: 'read max </sys/fs/cgroup/pids.max; echo "$max, $(ulimit -n)"',
+    }],
     limits: { memory: "16M", cpu: 0.5, pids: 10, filedescriptors: 1_000_000 },
     command: `cd /sys/fs/cgroup
       echo "in $(cat /proc/self/cgroup) of $(wc -l </proc/self/cgroup)"
@@ -202,6 +206,10 @@ Deno.test("limits", async (t) => {
       async () => (await machine.cgroups("tiny")).length === 0 || undefined,
     );
     assert.equal((await machine.cgroups("small")).length, 1);
+  });
+
+  await t.step("a job has the limits of its container", async () => {
+    await guest.waitForLine(/ small\S*\| 10, 1000000$/);
   });
 
   await t.step("nobody else was affected", async () => {

@@ -200,19 +200,38 @@ Deno.test("NFS volumes", async (t) => {
     assert.equal(await mountOf("/srv/found"), undefined);
   });
 
-  await t.step("what was left mounted is mounted anew", async () => {
-    const options = "vers=4.1,addr=10.77.0.1,clientaddr=10.77.0.100";
-    await guest.run(`mkdir /srv/left && mount -t nfs4 -o ${options} nfs.test:/data /srv/left`);
-    await reload({ "/srv/left": { device: "nfs.test:/data", options: "vers=4.2" } });
-    await guest.waitForLine(/info +\/srv\/left: Mounted/);
-    const mounts = await guest.run("grep /srv/left /proc/mounts");
-    assert.match(mounts, /^\S+ \/srv\/left nfs4 .*vers=4\.2,[^\n]*$/);
-  });
+  await t.step(
+    "what was left mounted is mounted anew, also where a symlink leads to it",
+    async () => {
+      const options = "vers=4.1,addr=10.77.0.1,clientaddr=10.77.0.100";
+      await guest.run(`
+      mkdir /srv/left && ln -s left /srv/link
+      mount -t nfs4 -o ${options} nfs.test:/data /srv/left
+    `);
+      await reload({ "/srv/link": { device: "nfs.test:/data", options: "vers=4.2" } });
+      await guest.waitForLine(/info +\/srv\/link: Mounted/);
+      const mounts = await guest.run("grep /srv/left /proc/mounts");
+      assert.match(mounts, /^\S+ \/srv\/left nfs4 .*vers=4\.2,[^\n]*$/);
+    },
+  );
 
-  await t.step("a dead server does not keep it from ending", async () => {
+  await t.step("a dead server that data has to go to does not keep it from ending", async () => {
+    await guest.run(`
+      (exec >/srv/left/never
+      echo open >/tmp/open
+      while [ ! -e /tmp/paused ]; do sleep 0.1; done
+      head -c 1000000 /dev/zero
+      echo written >/tmp/written
+      sleep 1000) </dev/null 2>/dev/null &
+      while [ ! -e /tmp/open ]; do sleep 0.1; done
+    `);
     server.pause();
+    await guest.run("touch /tmp/paused; while [ ! -e /tmp/written ]; do sleep 0.1; done");
     const asked = Date.now();
     await guest.run("kill -TERM 1");
+    await guest.waitForLine(
+      /warning +\/srv\/link: Not unmounted within 10 s: unmounting it lazily/,
+    );
     await guest.waitForLine(/supervisor: Stopped/);
     assert.ok(Date.now() - asked < 90_000, "it ends in bounded time");
     await guest.ended;

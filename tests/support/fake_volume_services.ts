@@ -19,6 +19,8 @@ export class FakeVolumeServices implements VolumeManagerServices {
   readonly asked: string[] = [];
   /** Sizes of disks by the kernel's names; a device of `/dev/sdb` is the disk `sdb`. */
   readonly disks = new Map<string, number>();
+  /** Where somebody else has unmounted what was mounted. */
+  readonly lost = new Set<string>();
   /** Called by the test when a device has come. */
   onDevices: (() => void) | undefined;
 
@@ -27,10 +29,19 @@ export class FakeVolumeServices implements VolumeManagerServices {
     { signal }: { signal: AbortSignal },
   ): Promise<MountedVolume> {
     const disk = device.replace("/dev/", "");
-    const mounted: MountedVolume = { source: device, disk };
+    const mounted: MountedVolume = {
+      source: device,
+      mountPoint: path,
+      disk,
+      diskSize: this.disks.get(disk),
+    };
     return this.#ask(`mount ${path}`, signal).then((result) =>
       (result ?? mounted) as MountedVolume
     );
+  }
+
+  isMountPoint(path: string): boolean {
+    return !this.lost.has(path);
   }
 
   async remount({ path, options }: VolumeSettings): Promise<void> {

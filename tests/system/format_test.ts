@@ -406,7 +406,7 @@ Deno.test("the disk that the machine runs from is not formatted", async () => {
 Deno.test("what is no block device is not written to", async () => {
   using directory = new TemporaryDirectory();
   const file = `${directory.path}/file`;
-  Deno.writeFileSync(file, new Uint8Array(400 * MiB));
+  Deno.writeFileSync(file, new Uint8Array(MiB));
   for (const device of [file, directory.path, "/dev/null"]) {
     const volume = volumeOn(device, `${directory.path}/volume`);
     const said = await failureOf(runVolumeTask({ task: "mount", volume }));

@@ -377,6 +377,29 @@ Deno.test("a removed volume that a process of the machine uses is unmounted once
   await frontloader.stop();
 });
 
+Deno.test("a volume that somebody has unmounted is mounted again once that is noticed", async () => {
+  await using device = await LoopDevice.attach(320);
+  await using other = await LoopDevice.attach(1);
+  await using fixture = new FrontloaderFixture();
+  const path = `${fixture.directory}/srv`;
+  Deno.mkdirSync(`${fixture.directory}/real`);
+  Deno.symlinkSync("real", path);
+  const volume = { path, device: device.path, fstype: "xfs", format: "ifBlank" };
+  fixture.configure({ volumes: [volume] });
+  const frontloader = fixture.start();
+  await frontloader.waitForLine(/: Mounted /);
+  const from = frontloader.lines.length;
+  // What happens to any device is a reason to look.
+  await other.resize(2);
+  await runCommand(["umount", path]);
+  await other.resize(3);
+  await frontloader.waitForLine(/: Somebody has unmounted it$/, from);
+  await frontloader.waitForLine(/: Mounted /, from);
+  assert.match(mountedOptions(`${fixture.directory}/real`)!, /^rw,/);
+  await frontloader.stop();
+  assert.equal(mountedOptions(`${fixture.directory}/real`), undefined);
+});
+
 Deno.test("a file system that does not answer holds up nobody but the process that asks", async () => {
   await using device = await LoopDevice.attach(64);
   using directory = new TemporaryDirectory();

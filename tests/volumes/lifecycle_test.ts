@@ -35,6 +35,7 @@ const events = {
   remountFails: { type: "remountFailed" },
   unmounted: { type: "unmounted" },
   unmountFails: { type: "unmountFailed" },
+  lost: { type: "lost" },
   retry: { type: "retryDue" },
   devices: { type: "devicesChanged" },
 } as const satisfies Record<string, VolumeEvent>;
@@ -135,6 +136,13 @@ const table: [story: string, phase: string, effects: string][] = [
   [`${UP} otherDisk unmounted`, "mounting", "mount /dev/sdc"],
   [`${UP} used otherDisk remove`, "stale", ""],
   [`${UP} used otherDisk remove free`, "unmounting", "unmount"],
+  // Unmounted by somebody else
+  [`${UP} used lost`, "mounting", "mount"],
+  [`${UP} used otherDisk lost`, "mounting", "mount /dev/sdc"],
+  [`${UP} used remove lost`, "absent", ""],
+  [`${UP} remove unmountFails lost`, "absent", "cancelRetry"],
+  ["configure free lost", "mounting", ""],
+  [`${UP} remove lost`, "unmounting", ""],
   // Once it is mounted nothing is in its way.
   [`${UP} blocked`, "mounted", ""],
   // Events that mean nothing

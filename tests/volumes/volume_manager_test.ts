@@ -263,6 +263,20 @@ Deno.test("a volume that cannot be unmounted is tried again, and is mounted stil
   assert.deepEqual(bench.states, {});
 });
 
+Deno.test("a volume that somebody has unmounted is mounted again, and who starts meanwhile waits", async () => {
+  using bench = new Bench();
+  await bench.configure("/a");
+  await bench.succeed("mount /a");
+  bench.manager.setUsed(mounts("/a"));
+  bench.services.lost.add("/a");
+  await bench.time.advance(MINUTE);
+  assert.equal(bench.manager.missing(mounts("/a")), "/a");
+  assert.equal(bench.log.lines("Somebody has unmounted it").length, 1);
+  bench.services.lost.clear();
+  await bench.succeed("mount /a");
+  assert.equal(bench.manager.missing(mounts("/a")), undefined);
+});
+
 // Growing
 
 Deno.test("a volume grows when its disk has: on an event, or found by the look every minute", async () => {
@@ -288,6 +302,21 @@ Deno.test("a volume grows when its disk has: on an event, or found by the look e
   assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
 });
 
+Deno.test("a volume that is read-only does not grow, and does once it is not any more", async () => {
+  using bench = new Bench();
+  bench.services.disks.set("sdb", 100);
+  const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
+  await bench.configure(volume("ro"));
+  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
+  bench.services.disks.set("sdb", 200);
+  await bench.time.advance(5 * MINUTE);
+  assert.deepEqual(bench.services.open, []);
+  await bench.configure(volume("rw"));
+  await bench.succeed("remount /a rw");
+  await bench.time.advance(MINUTE);
+  assert.deepEqual(bench.services.open.map(({ what }) => what), ["grow /a"]);
+});
+
 Deno.test("growth that brings nothing, or fails, is not tried again before the disk changes", async () => {
   using bench = new Bench();
   bench.services.disks.set("a", 100);
@@ -309,7 +338,14 @@ Deno.test("a volume that cannot grow when it is mounted is used as it is, and th
   bench.services.disks.set("sdb", 100);
   await bench.configure(on("/a", { device: "/dev/sdb" }));
   const growthError = ["Cannot grow to 100 blocks", "EIO"];
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb", growthError });
+  await bench.succeed("mount /a", {
+    source: "/dev/sdb",
+    mountPoint: "/a",
+    disk: "sdb",
+    diskSize: 100,
+    growthError,
+  });
+  await bench.time.advance(5 * MINUTE);
   assert.equal(bench.manager.missing(mounts("/a")), undefined);
   assert.deepEqual(bench.log.lines("error"), [
     "error   /a: Cannot grow it to the size of its device: Cannot grow to 100 blocks: EIO",
@@ -365,7 +401,7 @@ Deno.test("status tells what is mounted, and what went wrong last", async () => 
   await bench.configure(on("/a", { device: "LABEL=data" }));
   await bench.fail("mount /a");
   await bench.time.advance(1_500);
-  await bench.succeed("mount /a", { source: "/dev/sdb", disk: "sdb" });
+  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
   assert.deepEqual(bench.manager.status(), [{
     path: "/a",
     state: "mounted",
