@@ -137,7 +137,7 @@ run_tests() {
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
     qemu-system-x86 cpio kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs syslog-ng-core runc strace \
-    fdisk mtools ovmf shellcheck
+    fdisk mtools ovmf shellcheck awscli
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
