@@ -14,6 +14,8 @@ const libc = lazyLibc({
   recvmsg: { parameters: ["i32", "buffer", "i32"], result: "isize" },
   /** ssize_t sendto(int sockfd, const void *buf, size_t size, int flags, const struct sockaddr *addr, socklen_t addrlen); */
   sendto: { parameters: ["i32", "buffer", "usize", "i32", "buffer", "u32"], result: "isize" },
+  /** int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen); */
+  connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   /** int shutdown(int sockfd, int how); */
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
 });
@@ -121,6 +123,22 @@ export function shutdownSocket(fd: number): void {
   const SHUT_RDWR = 2;
   // ENOTCONN, or it is shut down already: all the same.
   libc().shutdown(fd, SHUT_RDWR);
+}
+
+/**
+ * True if somebody receives at a path.
+ *
+ * @throws {SyscallError}
+ */
+export function isReceivedAt(path: string): boolean {
+  const address = socketAddress(path);
+  const fd = newSocket(0);
+  const result = libc().connect(fd, address, address.length);
+  const code = errno();
+  close(fd);
+  if (result === 0) return true;
+  if (code === Errno.ECONNREFUSED || code === Errno.ENOENT) return false;
+  throw new SyscallError({ syscall: "connect", action: `connect to "${path}"`, path, errno: code });
 }
 
 /**

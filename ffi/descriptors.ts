@@ -61,7 +61,21 @@ export function close(fd: number): void {
  * @throws {SyscallError}
  */
 export function openForReading(path: string): number {
-  const fd = libc().open(cString(path), O_CLOEXEC, 0);
+  return open(path, O_CLOEXEC);
+}
+
+/**
+ * Opens a file that is there for writing; the descriptor is close-on-exec.
+ *
+ * @throws {SyscallError}
+ */
+export function openForWriting(path: string): number {
+  const O_WRONLY = 1;
+  return open(path, O_CLOEXEC | O_WRONLY);
+}
+
+function open(path: string, flags: number): number {
+  const fd = libc().open(cString(path), flags, 0);
   if (fd >= 0) return fd;
   const code = errno();
   throw new SyscallError({ syscall: "open", action: `open "${path}"`, path, errno: code });

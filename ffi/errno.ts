@@ -41,10 +41,19 @@ export const Errno = {
   ELOOP: 40,
   ENODATA: 61,
   EOVERFLOW: 75,
+  EPROTONOSUPPORT: 93,
   EOPNOTSUPP: 95,
   EADDRINUSE: 98,
+  ENOBUFS: 105,
+  ETIMEDOUT: 110,
   ECONNREFUSED: 111,
+  EHOSTUNREACH: 113,
+  ESTALE: 116,
+  EUCLEAN: 117,
   EDQUOT: 122,
+  ENOMEDIUM: 123,
+  ENOKEY: 126,
+  EKEYREJECTED: 129,
 } as const;
 
 /** The name of an errno value, e.g. `EBUSY`. */
@@ -62,6 +71,8 @@ export interface SyscallErrorOptions {
   readonly path?: string;
   /** errno, as {@linkcode errno} gave it (or as the call returned it). */
   readonly errno: number;
+  /** What else the kernel says about it. */
+  readonly cause?: unknown;
 }
 
 /**
@@ -77,9 +88,9 @@ export class SyscallError extends Error {
   /** The path it was done on, if there is one. */
   readonly path: string | undefined;
 
-  constructor({ syscall, action, path, errno }: SyscallErrorOptions) {
+  constructor({ syscall, action, path, errno, cause }: SyscallErrorOptions) {
     const code = (names.get(errno) ?? `errno ${errno}`) as SyscallError["code"];
-    super(`Cannot ${action}: ${code}`);
+    super(`Cannot ${action}: ${code}`, cause === undefined ? undefined : { cause });
     this.syscall = syscall;
     this.code = code;
     this.path = path;

@@ -5,6 +5,8 @@ import { type Bytes, cString, errno, lazyLibc } from "./libc.ts";
 const libc = lazyLibc({
   /** int open(const char *pathname, int flags); */
   open: { parameters: ["buffer", "i32"], result: "i32" },
+  /** off_t lseek(int fd, off_t offset, int whence); */
+  lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   /** ssize_t read(int fd, void *buf, size_t count); */
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 });
@@ -26,6 +28,12 @@ export function openKernelLog(path: string): number {
   if (fd >= 0) return fd;
   const code = errno();
   throw new SyscallError({ syscall: "open", action: `open "${path}"`, path, errno: code });
+}
+
+/** Passes over all records that there are. */
+export function skipKernelRecords(fd: number): void {
+  const SEEK_END = 2;
+  libc().lseek(fd, 0n, SEEK_END);
 }
 
 /**

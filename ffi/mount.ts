@@ -8,6 +8,8 @@ const libc = lazyLibc({
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
   /** int umount2(const char *target, int flags); */
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
+  /** void sync(void); */
+  sync: { parameters: [], result: "void" },
   /** long syscall(SYS_open_tree, int dirfd, const char *filename, unsigned int flags); */
   open_tree: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32"], result: "i64" },
   /** long syscall(SYS_move_mount, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path, unsigned flags); */
@@ -33,13 +35,20 @@ export const MountFlag = {
   NOSUID: 2,
   NODEV: 4,
   NOEXEC: 8,
+  SYNCHRONOUS: 16,
   REMOUNT: 32,
+  MANDLOCK: 64,
+  DIRSYNC: 128,
+  NOSYMFOLLOW: 256,
   NOATIME: 1024,
+  NODIRATIME: 2048,
   BIND: 4096,
+  MOVE: 8192,
   REC: 16384,
   PRIVATE: 1 << 18,
   RELATIME: 1 << 21,
   STRICTATIME: 1 << 24,
+  LAZYTIME: 1 << 25,
 } as const;
 
 /** What {@linkcode mount} mounts. */
@@ -109,6 +118,11 @@ export function umount(target: string, flags = 0): boolean {
   });
 }
 
+/** Brings everything that was written, to whatever file system, to where it belongs; returns when it is there (sync(2)). */
+export function sync(): void {
+  libc().sync();
+}
+
 const AT_FDCWD = -100;
 
 const AT_EMPTY_PATH = 0x1000;
@@ -161,7 +175,7 @@ function openTree(directory: number, path: string, flags: number, describe: stri
 }
 
 /**
- * Attaches a mount that {@linkcode cloneMount} or {@linkcode cloneTree} made.
+ * Attaches a mount that {@linkcode cloneMount}, {@linkcode cloneTree} or `createMount` (`mount_context.ts`) made.
  *
  * @param fd its descriptor; still to be closed by the caller
  * @param target where: a path, or a descriptor of the place

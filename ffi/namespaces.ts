@@ -1,5 +1,5 @@
 /**
- * Namespaces of the main thread: unshare(2), setns(2), pivot_root(2), sethostname(2).
+ * Namespaces of the main thread: unshare(2), setns(2), pivot_root(2), chroot(2), sethostname(2).
  *
  * Deno has many threads and these calls act on the calling one alone. Called synchronously they act on the main thread,
  * the one that spawns and execs; asynchronous file operations run on other threads and do not see the change.
@@ -15,6 +15,8 @@ const libc = lazyLibc({
   unshare: { parameters: ["i32"], result: "i32" },
   /** int setns(int fd, int nstype); */
   setns: { parameters: ["i32", "i32"], result: "i32" },
+  /** int chroot(const char *path); */
+  chroot: { parameters: ["buffer"], result: "i32" },
   /** int sethostname(const char *name, size_t len); */
   sethostname: { parameters: ["buffer", "usize"], result: "i32" },
   /** long syscall(SYS_pivot_root, const char *new_root, const char *put_old); */
@@ -81,6 +83,23 @@ export function pivotRootToCurrentDirectory(): void {
     throw new SyscallError({
       syscall: "pivot_root",
       action: `make the current directory the root`,
+      errno: code,
+    });
+  }
+}
+
+/**
+ * Makes the current directory the root of this process: of all its threads, unless the main thread has its own
+ * ({@linkcode CloneFlag.FS}).
+ *
+ * @throws {SyscallError}
+ */
+export function changeRootToCurrentDirectory(): void {
+  if (libc().chroot(cString(".")) !== 0) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "chroot",
+      action: "change the root to the current directory",
       errno: code,
     });
   }

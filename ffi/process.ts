@@ -51,6 +51,8 @@ const libc = lazyLibc({
   sigprocmask: { parameters: ["i32", "buffer", "pointer"], result: "i32" },
   /** int faccessat(int dirfd, const char *pathname, int mode, int flags); */
   faccessat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
+  /** pid_t setsid(void); */
+  setsid: { parameters: [], result: "i32" },
   /** mode_t umask(mode_t mask); */
   umask: { parameters: ["u32"], result: "u32" },
 });
@@ -143,9 +145,11 @@ export type ExitStatus =
   | { readonly kind: "exited"; readonly code: number }
   | { readonly kind: "signalled"; readonly signal: number; readonly coreDumped: boolean };
 
+const P_ALL = 0;
 const P_PID = 1;
 const WNOHANG = 1;
 const WEXITED = 4;
+const WNOWAIT = 0x01000000;
 /** si_code values for SIGCHLD (bits/siginfo-consts.h). */
 const CLD_EXITED = 1;
 const CLD_DUMPED = 3;
@@ -174,6 +178,31 @@ export function reap(pid: number): ExitStatus | undefined {
   return siCode === CLD_EXITED
     ? { kind: "exited", code: siStatus }
     : { kind: "signalled", signal: siStatus, coreDumped: siCode === CLD_DUMPED };
+}
+
+/**
+ * Looks for a child that has ended and whose status nobody has collected. Its status stays where it is.
+ *
+ * @returns its pid, or undefined if there is none
+ */
+export function findEndedChild(): number | undefined {
+  siginfo.fill(0);
+  // ECHILD: there is no child at all. Nothing else can fail.
+  libc().waitid(P_ALL, 0, siginfo, WEXITED | WNOHANG | WNOWAIT);
+  const pid = siginfoView.getInt32(16, true);
+  return pid === 0 ? undefined : pid;
+}
+
+/** True if this process has children, be it some that have ended and whose status nobody has collected. */
+export function hasChildren(): boolean {
+  // It fails for want of children (ECHILD) only.
+  return libc().waitid(P_ALL, 0, siginfo, WEXITED | WNOHANG | WNOWAIT) === 0;
+}
+
+/** Sends a signal to every process but this one and process 1. */
+export function killAll(signal: number): void {
+  // ESRCH: there is none.
+  libc().kill(-1, signal);
 }
 
 /** Numbers of the signals that Frontloader sends (the same on x86_64 and aarch64, signal(7)). */
@@ -252,6 +281,14 @@ export function closeOnExecFrom(first: number): void {
       });
     }
   }
+}
+
+/**
+ * Takes this process out of its terminal: what is typed there, Ctrl-C say, does not reach it any more, nor what it starts.
+ * A leader of a process group stays where it is.
+ */
+export function leaveTerminal(): void {
+  libc().setsid();
 }
 
 /** Sets the file mode creation mask, and returns the one before. */

@@ -30,6 +30,7 @@ const FACES: Readonly<Record<string, (args: readonly string[]) => Promise<number
   __stage: async () => (await import("./container/stage/stage.ts")).runStage(),
   __job: async () => (await import("./container/stage/job.ts")).runJob(),
   __pull: async () => (await import("./cli/pull_child.ts")).pullChild(),
+  __mount: async () => (await import("./cli/volume_child.ts")).volumeChild(),
 };
 
 /** Ways to ask for a face that are no words. */

@@ -1,15 +1,16 @@
 import { setParentDeathSignal } from "../../ffi/credentials.ts";
 import { Signal } from "../../ffi/process.ts";
 import { LayerStore } from "../image/layer_store.ts";
-import { pullImage } from "../image/pull_image.ts";
-import type { PullMessage, PullRequest } from "../image/pull_protocol.ts";
+import { inspectImage, pullImage } from "../image/pull_image.ts";
+import type { PullRequest } from "../image/pull_protocol.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { RegistryClient } from "../registry/registry_client.ts";
 import { OutOfMemoryScore, setOutOfMemoryScore } from "../system/out_of_memory.ts";
+import { sendToParent } from "../system/self_child.ts";
 
 /**
- * The pull child: pulls one image into the layer store, as told on standard input, and says what came of it on standard
- * output (`pull_protocol.ts`).
+ * The pull child: pulls one image into the layer store, or looks at one, as told on standard input, and says what came of it
+ * on standard output (`pull_protocol.ts`).
  *
  * @returns the exit status
  */
@@ -20,21 +21,20 @@ export async function pullChild(): Promise<number> {
   if (Deno.ppid !== request.parent) return 1;
   setOutOfMemoryScore(OutOfMemoryScore.PULL);
   try {
-    const pulled = await pullImage({
-      registry: new RegistryClient({ credentials: request.credentials }),
-      reference: request.reference,
-      store: LayerStore.open(request.store),
-      onProgress: request.progress ? (progress) => send({ progress }) : undefined,
-    });
-    send({ pulled });
+    const { store, reference, credentials } = request;
+    const registry = new RegistryClient({ credentials });
+    const pulled = store === undefined
+      ? await inspectImage({ registry, reference })
+      : await pullImage({
+        registry,
+        reference,
+        store: LayerStore.open(store),
+        onProgress: request.progress ? (progress) => sendToParent({ progress }) : undefined,
+      });
+    sendToParent({ pulled });
     return 0;
   } catch (error) {
-    send({ failed: errorChain(error) });
+    sendToParent({ failed: errorChain(error) });
     return 1;
   }
-}
-
-function send(message: PullMessage): void {
-  const line = new TextEncoder().encode(`${JSON.stringify(message)}\n`);
-  for (let rest = line; rest.length > 0;) rest = rest.subarray(Deno.stdout.writeSync(rest));
 }

@@ -1,9 +1,12 @@
 import { parseArgs } from "node:util";
-import type { ContainerStatus } from "../container/container_driver.ts";
+import type { ContainerStatus, StatusError } from "../container/container_driver.ts";
 import type { JobStatus } from "../container/cron/job_runs.ts";
 import { ControlClient } from "../control/client.ts";
 import { escapeControls } from "../log/escape_controls.ts";
 import type { SupervisorStatus } from "../supervisor/supervisor.ts";
+import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
+import { formatBytes } from "../volumes/format_bytes.ts";
+import type { VolumeStatus } from "../volumes/volume_driver.ts";
 import { controlSocketOf, runDirectoryPath } from "../system/run_directory.ts";
 
 /**
@@ -25,18 +28,29 @@ export async function status(args: readonly string[]): Promise<number> {
  * @param now what ages are counted from
  */
 export function formatStatus(
-  { version, pid, since, configuration, containers }: SupervisorStatus,
+  { version, pid, since, configuration, volumes, containers, kernel }: SupervisorStatus,
   now: Date,
 ): string {
   return [
     `frontloader ${version}, pid ${pid}, up ${age(since, now)}`,
+    ...kernel === undefined ? [] : formatKernel(kernel, now),
     ...formatConfiguration(configuration, now),
+    ...volumes.flatMap((volume) => formatVolume(volume, now)),
     ...containers.flatMap((container) => formatContainer(container, now)),
   ].join("\n");
 }
 
+function formatKernel({ commit, state, next, lastError }: KernelStatus, now: Date): string[] {
+  return [
+    `system: commit ${commit}${state === "idle" ? "" : `, ${state}`}${next ? ` ${next}` : ""}`,
+    ...lastError === undefined
+      ? []
+      : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`],
+  ];
+}
+
 function formatConfiguration(
-  { source, digest, appliedAt, readAt, lastError }: SupervisorStatus["configuration"],
+  { source, digest, appliedAt, readAt, lastError, problems }: SupervisorStatus["configuration"],
   now: Date,
 ): string[] {
   return [
@@ -47,6 +61,22 @@ function formatConfiguration(
     ...lastError === undefined ? [] : [
       `  the newest is not in force, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`,
     ],
+    ...problems.map((problem) => `  ${indented(problem)}`),
+  ];
+}
+
+function formatVolume(
+  { path, state, device, source, fstype, size, used, failures, lastError }: VolumeStatus,
+  now: Date,
+): string[] {
+  const what = source === undefined || source === device ? device : `${device} (${source})`;
+  const usage = size === undefined || used === undefined
+    ? ""
+    : `, ${formatBytes(used)} of ${formatBytes(size)} used`;
+  return [
+    `volume ${path}: ${state}${formatFailures(failures)}`,
+    `  ${fstype} on ${what}${usage}`,
+    ...formatLastError(lastError, now),
   ];
 }
 
@@ -55,17 +85,25 @@ function formatContainer(
   now: Date,
 ): string[] {
   return [
-    `${id}: ${state}${failures === 0 ? "" : `, ${failures} failures in a row`}`,
+    `${id}: ${state}${formatFailures(failures)}`,
     ...instances.map(({ pid, image, digest, since, state }) =>
       `  ${state}${pid === undefined ? "" : `, pid ${pid}`}${
         since === undefined ? "" : `, up ${age(since, now)}`
       }: ${image} ${digest}`
     ),
     ...jobs.map((job) => `  ${formatJob(job, now)}`),
-    ...lastError === undefined
-      ? []
-      : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`],
+    ...formatLastError(lastError, now),
   ];
+}
+
+function formatFailures(failures: number): string {
+  return failures === 0 ? "" : `, ${failures} failures in a row`;
+}
+
+function formatLastError(lastError: StatusError | undefined, now: Date): string[] {
+  return lastError === undefined
+    ? []
+    : [`  last error, ${age(lastError.at, now)} ago: ${indented(lastError.message)}`];
 }
 
 function formatJob({ name, schedule, next, runningSince, last }: JobStatus, now: Date): string {

@@ -42,7 +42,7 @@ const mountPath = pattern(
 );
 
 /** What is put where the kernel's own file systems are mounted is not to be seen. */
-const imagePath = pattern(
+export const imagePath = pattern(
   /^(?!\/(?:proc|sys|dev)(?:\/|$))(?:\/(?!\.{1,2}(?:\/|$))[^/]+)+$/,
   'an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev"',
   MAX_PATH,
@@ -84,10 +84,15 @@ const file = object({
 
 const limits = object({
   filedescriptors: optionalKey(wholeNumber(1, MAX_DESCRIPTORS), {
-    description: "Open files of each process.",
+    description:
+      "Open files of each process, as the soft and the hard limit. Without this key 1024 and 524288, as systemd has it.",
     examples: [65536],
   }),
-  memory: optionalKey(size, { description: "Memory of all processes.", examples: ["512M"] }),
+  memory: optionalKey(size, {
+    description:
+      "Memory of all processes together, what they write to a tmpfs included; nothing of it is swapped out. Where it does not suffice the kernel kills one of them.",
+    examples: ["512M"],
+  }),
   cpu: optionalKey(
     v.pipe(
       v.number("a number of CPUs from 0.01 to 8192"),
@@ -249,7 +254,7 @@ export const container = object({
   }),
   readOnly: defaultKey(flag(), true, {
     description:
-      "Whether the root file system is read-only. A writable one is in memory, and ends with the instance.",
+      "Whether the root file system is read-only. A writable one is in memory, takes at most half of it, and ends with the instance.",
   }),
   init: defaultKey(flag(), true, {
     description:
@@ -317,9 +322,9 @@ export const container = object({
     },
   ),
   limits: optionalKey(limits, {
-    description: "What it may use.",
+    description:
+      "What each instance may use; while the old and the new one run side by side each has as much. `memory`, `cpu` and `pids` need the machine's cgroup v2 controllers of these names.",
     examples: [{ memory: "512M", pids: 512 }],
-    notYet: true,
   }),
   cron: optionalKey(list(job, "a list of jobs"), {
     description:

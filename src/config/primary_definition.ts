@@ -1,9 +1,8 @@
 /** The definition of the primary configuration: what runs on this machine. */
 import * as v from "valibot";
-import { container } from "./container_definition.ts";
+import { container, imagePath } from "./container_definition.ts";
 import { credentials, manifest } from "./image_definition.ts";
 import {
-  absolutePath,
   defaultKey,
   dictionary,
   flag,
@@ -25,38 +24,45 @@ const MAX_INTERVAL = 7 * 24 * 60 * 60;
 
 const kernel = object({
   manifest: key(manifest, {
-    description: "The image that carries the system.",
+    description:
+      "The image that carries the system: `/bzImage`, `/initrd` if that is not inside, and the label `commit`. If that is another commit than the running one the machine changes to it.",
     examples: ["https://registry.example.com/v2/frontloader/manifests/stable"],
     alias: ["image"],
   }),
   cmdline: optionalKey(pattern(/^[^\r\n]*$/, "one line of text", MAX_PATH), {
-    description: "The kernel command line of the new system.",
+    description:
+      "The kernel command line of the new system. Without this key it is the running one's.",
     examples: ["console=ttyS0"],
   }),
-  docker: optionalKey(credentials, { description: "Credentials for its registry." }),
+  docker: optionalKey(credentials, {
+    description: "Credentials for its registry, in place of the global ones.",
+  }),
 });
 
 const volume = object({
-  path: key(absolutePath(), {
-    description: "Where it is mounted on the machine.",
+  path: key(imagePath, {
+    description: "Where it is mounted on the machine. The directory is made if it is missing.",
     examples: ["/srv"],
   }),
   device: key(nonEmptyText("a device or an NFS export", MAX_PATH), {
-    description: "What is mounted.",
-    examples: ["/dev/nvme1n1", "LABEL=data", "nfs.example.com:/export"],
+    description:
+      "What is mounted: a path, `LABEL=…`, `UUID=…`, on EC2 the name given at attachment (`sdf`) or `ephemeral0`; or an NFS export. See docs/volumes.md.",
+    examples: ["/dev/nvme1n1", "LABEL=data", "sdf", "nfs.example.com:/export"],
   }),
   fstype: key(oneOf(["xfs", "nfs4"]), {
-    description: "The type of the file system.",
-    examples: ["xfs"],
+    description:
+      "The type of the file system. XFS grows by itself when its device has become larger.",
+    examples: ["xfs", "nfs4"],
   }),
   options: optionalKey(text("mount options separated by commas", MAX_PATH), {
-    description: "Mount options.",
-    examples: ["noatime"],
+    description: "Mount options, as mount(8) and the file system know them.",
+    examples: ["noatime", "ro,nodev"],
   }),
   uid: optionalKey(id, { description: "Who owns its root." }),
   gid: optionalKey(id, { description: "Which group owns its root." }),
   format: defaultKey(oneOf(["never", "ifBlank"]), "never", {
-    description: "Whether a device on which nothing is recognisable gets a file system.",
+    description:
+      "Whether a device on which nothing at all is recognisable gets a file system (XFS). See docs/volumes.md for what that means.",
   }),
 });
 
@@ -100,7 +106,7 @@ export const primary = object({
   $schema: schemaKey,
   docker: optionalKey(credentials, {
     description:
-      "Credentials for the registry of every container that has none of its own. Without them only public images can be had.",
+      "Credentials for the registry of every container that has none of its own, and of the kernel. Without them only public images can be had.",
     examples: [{ username: "deploy", password: "secret" }],
   }),
   checkInterval: defaultKey(wholeNumber(1, MAX_INTERVAL), 600, {
@@ -121,12 +127,14 @@ export const primary = object({
     alias: ["services"],
   }),
   kernel: optionalKey(kernel, {
-    description: "The image with the next system, to which the machine changes by kexec.",
-    notYet: true,
+    description:
+      "The image with the next system, to which the machine changes by kexec. It is looked at when the machine starts, before any container does, at each reading of this configuration, and every `checkInterval`. Only for a machine whose init Frontloader is.",
+    examples: [{ manifest: "registry.example.com/frontloader:stable" }],
   }),
-  volumes: optionalKey(list(volume, "a list of volumes"), {
-    description: "File systems that are mounted before any container starts.",
-    notYet: true,
+  volumes: optionalKey(list(volume, "a list of volumes", { identifiedBy: "path" }), {
+    description:
+      "File systems that are mounted before any container starts. A container whose `mounts` lie on one that is not there waits for it.",
+    examples: [[{ path: "/srv", device: "LABEL=data", fstype: "xfs" }]],
   }),
   sysctl: optionalKey(
     dictionary(
@@ -135,9 +143,9 @@ export const primary = object({
       "an object of kernel parameters",
     ),
     {
-      description: "Kernel parameters that are set before any container starts.",
+      description:
+        "Kernel parameters that are set before any container starts, as sysctl(8) names them. One that cannot be set is reported, and keeps nothing from starting. One that is removed from the configuration keeps its value.",
       examples: [{ "net.core.somaxconn": "4096" }],
-      notYet: true,
     },
   ),
   syslog: optionalKey(list(syslogTarget, "a list of targets"), {

@@ -10,10 +10,16 @@ import type { ImageReference } from "../registry/reference.ts";
 export interface Settings {
   /** The containers, in the order of the configuration; their ids differ. */
   readonly containers: readonly ContainerSettings[];
+  /** The volumes, in the order of the configuration; their paths differ. */
+  readonly volumes: readonly VolumeSettings[];
+  /** The machine's own system. Absent: it is not upgraded. */
+  readonly kernel?: KernelSettings;
   /** Seconds between two looks for new images, without jitter. */
   readonly checkInterval: number;
   /** Seconds between two readings of the primary configuration. */
   readonly reloadInterval: number;
+  /** Kernel parameters by their names, as sysctl(8) takes them. */
+  readonly sysctl: Readonly<Record<string, string>>;
   /** Where the log is sent to, beside standard output. */
   readonly syslog: readonly SyslogSettings[];
 }
@@ -26,6 +32,16 @@ export interface SyslogSettings {
   readonly transport: "udp" | "tcp" | "tls";
   /** The least important messages that it gets. */
   readonly level: SeverityName;
+}
+
+/** The machine's own system. */
+export interface KernelSettings {
+  /** The image that carries it. */
+  readonly image: ImageReference;
+  /** How its registry is asked. Absent for a public image. */
+  readonly credentials?: Credentials | EcrAccess;
+  /** Its kernel's command line. Absent: the running one's. */
+  readonly commandLine?: string;
 }
 
 /** One container. */
@@ -56,6 +72,7 @@ export interface ContainerSettings {
   readonly hostPid: boolean;
   /** True if its environment is logged when it starts. */
   readonly logEnvironment: boolean;
+  readonly limits: LimitSettings;
   readonly tmpfs: readonly TmpfsSettings[];
   readonly files: readonly FileSettings[];
   /** Bind mounts in the order of the configuration. */
@@ -76,6 +93,18 @@ export interface ContainerSettings {
   readonly cron: readonly JobSettings[];
   /** True if it is not to run. */
   readonly disabled: boolean;
+}
+
+/** What an instance may use. What is absent is not limited, or not more than everything is. */
+export interface LimitSettings {
+  /** Open files of each process. Absent: a default. */
+  readonly filedescriptors?: number;
+  /** Bytes of memory, of all processes together. */
+  readonly memory?: number;
+  /** How many CPUs it may keep busy, from 0.01. */
+  readonly cpu?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
 }
 
 /** A job that runs inside a container. */
@@ -116,6 +145,35 @@ export interface MountSettings {
   readonly outside: string;
   /** True if the container cannot write to it. */
   readonly readOnly: boolean;
+}
+
+/** A file system that is mounted on the machine. */
+export type VolumeSettings = XfsVolume | NfsVolume;
+
+/** What volumes of every kind have. */
+interface AnyVolume {
+  /** Where on the machine: absolute, below "/", without ".", ".." and empty components. */
+  readonly path: string;
+  /** What is mounted, as the configuration names it. */
+  readonly device: string;
+  /** Mount options separated by commas; may be empty. */
+  readonly options: string;
+  /** Who owns its root. Absent: as it is. */
+  readonly uid?: number;
+  /** Which group owns its root. Absent: as it is. */
+  readonly gid?: number;
+}
+
+/** A file system on a block device. */
+export interface XfsVolume extends AnyVolume {
+  readonly fstype: "xfs";
+  /** Whether a device on which nothing is recognisable gets a file system. */
+  readonly format: "never" | "ifBlank";
+}
+
+/** A file system of a server. */
+export interface NfsVolume extends AnyVolume {
+  readonly fstype: "nfs4";
 }
 
 /** What a registry wants to know of who asks. Never to be logged. */

@@ -8,11 +8,14 @@ import type {
   ContainerSettings,
   FileSettings,
   JobSettings,
+  KernelSettings,
+  LimitSettings,
   MetaSettings,
   MountSettings,
   Settings,
   SyslogSettings,
   TmpfsSettings,
+  VolumeSettings,
 } from "./settings.ts";
 
 type Container = NonNullable<Primary["container"]>;
@@ -23,14 +26,17 @@ const ONLY_ID = "container";
 
 /** @param primary a valid primary configuration */
 export function toSettings(primary: Primary): Settings {
-  const { container, containers = [], docker, checkInterval, reloadInterval, syslog = [] } =
-    primary;
+  const { container, containers = [], volumes = [], sysctl = {}, syslog = [] } = primary;
+  const { kernel, docker, checkInterval, reloadInterval } = primary;
   const all = container === undefined ? containers : [container];
   return {
     containers: all.map((one) => toContainerSettings(one, docker)),
+    volumes: volumes.map(toVolume),
+    ...kernel !== undefined && { kernel: toKernel(kernel, docker) },
     checkInterval,
     reloadInterval,
     syslog: syslog.map(toSyslogSettings),
+    sysctl,
   };
 }
 
@@ -40,17 +46,41 @@ export function toMetaSettings(meta: Meta): MetaSettings {
   return settings;
 }
 
+function toKernel(
+  { manifest, cmdline, docker }: NonNullable<Primary["kernel"]>,
+  globalCredentials: Primary["docker"],
+): KernelSettings {
+  const image = parseReference(manifest);
+  const credentials = credentialsOf(docker, globalCredentials, image);
+  return {
+    image,
+    ...credentials !== undefined && { credentials },
+    ...cmdline !== undefined && { commandLine: cmdline },
+  };
+}
+
+function toVolume(volume: NonNullable<Primary["volumes"]>[number]): VolumeSettings {
+  const { fstype, format, options = "", path, device, uid, gid } = volume;
+  const common = {
+    path,
+    device,
+    options,
+    ...uid !== undefined && { uid },
+    ...gid !== undefined && { gid },
+  };
+  // What there is to format is in the hands of the server.
+  return fstype === "xfs" ? { ...common, fstype, format } : { ...common, fstype };
+}
+
 function toContainerSettings(
   container: Container,
   globalCredentials: Container["docker"],
 ): ContainerSettings {
   const { id = ONLY_ID, uid, gid, groups = [gid], hostname, stopDelay, disabled } = container;
   const { seccomp, readOnly, init, hostPid, logEnvironment, tmpfs = [], files = {} } = container;
-  const { cron = [], finalSignal, stopBeforeStart, stopTimeout } = container;
+  const { cron = [], finalSignal, limits = {}, stopBeforeStart, stopTimeout } = container;
   const image = parseReference(container.manifest);
-  const credentials = container.docker === undefined
-    ? toGlobalCredentials(globalCredentials, image)
-    : toCredentials(container.docker, image);
+  const credentials = credentialsOf(container.docker, globalCredentials, image);
   const command = toCommand(container.command);
   const capabilities = toCapabilities(container.capabilities);
   return {
@@ -67,6 +97,7 @@ function toContainerSettings(
     init,
     hostPid,
     logEnvironment,
+    limits: toLimits(limits),
     tmpfs: tmpfs.map(toTmpfs),
     files: Object.entries(files).map(([path, file]) => toFile(path, file)),
     mounts: Object.entries(container.mounts).map(([inside, outside]) => toMount(inside, outside)),
@@ -88,6 +119,15 @@ function toSyslogSettings(
   { host, tls, transport = tls ? "tcp" : "udp", port = tls ? 6514 : 514, level }: SyslogTarget,
 ): SyslogSettings {
   return { host, port, transport: tls ? "tls" : transport, level };
+}
+
+/** An image's own credentials, or else the global ones. */
+function credentialsOf(
+  own: Container["docker"],
+  global: Container["docker"],
+  image: ImageReference,
+): ContainerSettings["credentials"] {
+  return own === undefined ? toGlobalCredentials(global, image) : toCredentials(own, image);
 }
 
 function toCredentials(
@@ -128,6 +168,10 @@ function toTmpfs(tmpfs: NonNullable<Container["tmpfs"]>[number]): TmpfsSettings 
   if (typeof tmpfs === "string") return { path: tmpfs };
   const { path, size } = tmpfs;
   return { path, ...size !== undefined && { size: toBytes(size) } };
+}
+
+function toLimits({ memory, ...limits }: NonNullable<Container["limits"]>): LimitSettings {
+  return { ...limits, ...memory !== undefined && { memory: toBytes(memory) } };
 }
 
 const UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };

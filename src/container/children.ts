@@ -1,4 +1,5 @@
 import { type ExitStatus, reap } from "../../ffi/process.ts";
+import { addOwnProcess, removeOwnProcess } from "../system/own_processes.ts";
 
 interface Waiter {
   readonly resolve: (status: ExitStatus) => void;
@@ -29,6 +30,7 @@ export function waitForChild(pid: number): Promise<ExitStatus> {
     safetyNet = setInterval(reapAll, SAFETY_NET_MS);
   }
   waiters.set(pid, { resolve, reject });
+  addOwnProcess(pid);
   // It may have ended before anybody listened.
   reapOne(pid);
   return promise;
@@ -55,6 +57,7 @@ function reapOne(pid: number): void {
 
 function forget(pid: number): void {
   waiters.delete(pid);
+  removeOwnProcess(pid);
   if (waiters.size > 0) return;
   Deno.removeSignalListener("SIGCHLD", reapAll);
   clearInterval(safetyNet);

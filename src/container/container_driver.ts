@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { getLogger, type Logger } from "@logtape/logtape";
 import type { ExitStatus } from "../../ffi/process.ts";
-import { type ContainerSettings, sameContainer } from "../config/settings.ts";
+import { type ContainerSettings, type MountSettings, sameContainer } from "../config/settings.ts";
 import type { ChainId } from "../image/chain_id.ts";
 import type { PulledImage } from "../image/pull_image.ts";
 import { errorChain } from "../log/error_chain.ts";
@@ -9,6 +9,8 @@ import { OUTPUT_CATEGORY } from "../log/log.ts";
 import type { Digest } from "../registry/digest.ts";
 import { formatReference } from "../registry/reference.ts";
 import { backoffMs } from "./backoff.ts";
+import type { InstanceCgroup } from "./cgroup/instance_cgroup.ts";
+import type { Leftover } from "./leftovers.ts";
 import { describeExit } from "./children.ts";
 import { type JobOutput, JobRuns, type JobStart, type JobStatus } from "./cron/job_runs.ts";
 import { DEFAULT_TIME_ZONE, isTimeZone, nextRun } from "./cron/schedule.ts";
@@ -35,6 +37,8 @@ export interface RunningInstance {
   terminate(signal: FinalSignal): void;
   /** Ends it, and everything in it, at once. */
   kill(): void;
+  /** The cgroup with its processes; absent where it has none of its own. */
+  readonly cgroup?: InstanceCgroup;
   /** Starts a job in it; resolves once the job's program runs. */
   startJob(command: readonly string[], onLine: JobOutput): Promise<RunningJob>;
   /** What its environment says of the time zone. */
@@ -52,8 +56,12 @@ export interface DriverServices {
     release: Release,
     onLine: (line: string, stream: OutputStream) => void,
   ): Promise<RunningInstance>;
-  /** Called after every change, when layers may have become unused. */
+  /** The volume that is not there and that the container's mounts lie on; undefined if there is none. */
+  missingVolume(settings: ContainerSettings): string | undefined;
+  /** Called after every change, when layers or volumes may have become unused. */
   onChange(): void;
+  /** Instances of the container that a Frontloader before this one has left behind, and that have not ended. */
+  leftovers?(id: string): readonly Pick<Leftover, "pid" | "ended" | "kill">[];
   /** When a job runs next; in the place of the one that there is. */
   readonly nextRun?: typeof nextRun;
 }
@@ -110,6 +118,8 @@ export class ContainerDriver {
   readonly #logger: Logger;
   readonly #output: Logger;
   readonly #jobs: JobRuns;
+  /** Instances of a Frontloader before this one. Their numbers are those before the first. */
+  readonly #leftovers = new Map<InstanceNumber, Pick<Leftover, "pid" | "kill">>();
   #timeZone = DEFAULT_TIME_ZONE;
   /** What the instance that serves, or served last, says of it. */
   #timeZoneWanted: string = DEFAULT_TIME_ZONE;
@@ -135,6 +145,19 @@ export class ContainerDriver {
       nextRun: services.nextRun ?? nextRun,
       timeZone: () => this.#timeZone,
       start: (job, name) => this.#startJob(job.command, name),
+    });
+    services.leftovers?.(id).forEach((leftover, index) => this.#await(leftover, -index));
+  }
+
+  #await(leftover: Pick<Leftover, "pid" | "ended" | "kill">, number: InstanceNumber): void {
+    this.#leftovers.set(number, leftover);
+    this.#state = { ...this.#state, leaving: [...this.#state.leaving, number] };
+    this.#logger.info("An instance of the Frontloader before this one has not ended yet", {
+      pid: leftover.pid,
+    });
+    leftover.ended.then(() => {
+      this.#leftovers.delete(number);
+      this.#dispatch({ type: "exited", instance: number, healthy: false });
     });
   }
 
@@ -183,11 +206,22 @@ export class ContainerDriver {
     return releases.flatMap(({ image }) => image.layers);
   }
 
-  /** The pids of instances that have not ended, for the log of a slow shutdown. */
+  /** The container's id. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** What instances mount of the machine, from before their launch to their end. */
+  get mountsInUse(): readonly MountSettings[] {
+    return Array.from(this.#instances.values(), ({ release }) => release.settings.mounts).flat();
+  }
+
+  /** The pids of instances that have not ended. */
   get pids(): readonly number[] {
-    return Array.from(this.#instances.values(), ({ running }) => running?.pid).filter((pid) =>
-      pid !== undefined
-    );
+    return [
+      ...Array.from(this.#leftovers.values(), ({ pid }) => pid),
+      ...Array.from(this.#instances.values(), ({ running }) => running?.pid),
+    ].filter((pid) => pid !== undefined);
   }
 
   /**
@@ -212,7 +246,7 @@ export class ContainerDriver {
     );
     return {
       id: this.#id,
-      state: describeState(this.#state, wanted),
+      state: describeState(this.#state, wanted && this.#services.missingVolume(wanted)),
       instances: Array.from(
         this.#instances,
         ([number, instance]) => this.#instanceStatus(number, instance),
@@ -352,6 +386,11 @@ export class ContainerDriver {
       pid: running.pid,
       digest: release.image.digest,
     });
+    running.cgroup?.onKill((what) => {
+      const text = `Instance ${number}: ${what}`;
+      this.#noteError(text);
+      this.#logger.warn("{text}", { text });
+    });
     this.#dispatch({ type: "started", instance: number });
     // It may have been called off while it was being launched.
     if (instance.terminateAsked) running.terminate(instance.finalSignal);
@@ -426,12 +465,14 @@ export class ContainerDriver {
 
   #kill(number: InstanceNumber): void {
     const instance = this.#instances.get(number);
-    if (instance === undefined || instance.killAsked) return;
+    if (instance?.killAsked) return;
+    const { pid } = instance?.running ?? this.#leftovers.get(number) ?? {};
+    const what = instance === undefined
+      ? "What the Frontloader before this one left"
+      : `Instance ${number}`;
+    this.#logger.warn("{what} is killed: it has not ended within the stopTimeout", { what, pid });
+    if (instance === undefined) return this.#leftovers.get(number)?.kill();
     instance.killAsked = true;
-    this.#logger.warn("Instance {number} is killed: it has not ended within its stopTimeout", {
-      number,
-      pid: instance.running?.pid,
-    });
     instance.running?.kill();
   }
 
@@ -527,17 +568,18 @@ function linesTo(output: Logger): JobOutput {
 }
 
 /** Waits for the end of an instance. It has ended, too, where something of it could not be cleared away. */
-async function endOf({ ended }: RunningInstance): Promise<{ how: string; clean: boolean }> {
+async function endOf({ ended, cgroup }: RunningInstance): Promise<{ how: string; clean: boolean }> {
   try {
-    return { how: describeExit(await ended), clean: true };
+    const status = await ended;
+    return { how: cgroup?.describeEnd(status) ?? describeExit(status), clean: true };
   } catch (error) {
     return { how: errorChain(error).join(": "), clean: false };
   }
 }
 
 function describeState(
-  { serving, upgrade, leaving }: ContainerState,
-  wanted: ContainerSettings | undefined,
+  { wanted, serving, upgrade, leaving }: ContainerState,
+  missingVolume: string | undefined,
 ): string {
   const parts: string[] = [];
   // While an upgrade has it make room, what serves is not about to do anything.
@@ -560,6 +602,9 @@ function describeState(
       waiting: "waiting to retry",
     };
     parts.push(what[upgrade.tag]);
+  }
+  if (missingVolume !== undefined && upgrade.tag !== "none") {
+    parts.push(`waiting for the volume "${missingVolume}"`);
   }
   if (wanted === undefined) parts.push(leaving.length > 0 ? "stopping" : "stopped");
   return parts.join(", ") || "idle";

@@ -3,33 +3,40 @@
  * namespace has not blocked or caught yet (pid_namespaces(7)), and tini what comes before its child leads a process group of
  * its own. A TERM in those first milliseconds would be lost, and the container never end.
  *
+ * It is asked of the machine's /proc. What is in the place of the container's own, once its program runs, is the container's to
+ * say: a FIFO there, and whoever opens it waits for ever.
+ *
  * @param pid the container's init
- * @param options `hostPid`: true if it is one of the machine's processes, and not PID 1 of a pid namespace
  * @returns true also if it has ended
  */
-export function passesSignals(pid: number, { hostPid = false } = {}): boolean {
-  // The container's own /proc has no other processes in it.
-  const [directory, init] = hostPid ? ["/proc", `${pid}`] : [`/proc/${pid}/root/proc`, "1"];
+export function passesSignals(pid: number): boolean {
   try {
-    // Whether it has ended is asked first: the machine's /proc stays.
-    if (hostPid) Deno.statSync(`/proc/${pid}`);
-    for (const { name } of Deno.readDirSync(directory)) {
-      if (!/^\d+$/.test(name) || name === init) continue;
-      if (leadsGroup(`${directory}/${name}`, init)) return true;
-    }
-    return false;
+    Deno.statSync(`/proc/${pid}`);
   } catch (error) {
     if (isGone(error)) return true;
     throw error;
   }
+  return possibleChildren(pid).some((child) => isLeadingChild(child, `${pid}`));
 }
 
-/** True for a child of the init that leads a process group (proc_pid_stat(5), fields 1, 4 and 5). */
-function leadsGroup(process: string, init: string): boolean {
+/** The children of a process, or all processes if this kernel does not list them (CONFIG_PROC_CHILDREN). */
+function possibleChildren(pid: number): string[] {
   try {
-    const stat = Deno.readTextFileSync(`${process}/stat`);
+    return Deno.readTextFileSync(`/proc/${pid}/task/${pid}/children`).split(" ")
+      .filter((child) => child !== "");
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    return Array.from(Deno.readDirSync("/proc"), ({ name }) => name)
+      .filter((name) => /^\d+$/.test(name));
+  }
+}
+
+/** True for a child of the init that leads a process group (proc_pid_stat(5), fields 4 and 5). */
+function isLeadingChild(pid: string, init: string): boolean {
+  try {
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     const [, parent, group] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return parent === init && process.endsWith(`/${group}`);
+    return parent === init && group === pid;
   } catch (error) {
     if (isGone(error)) return false;
     throw error;

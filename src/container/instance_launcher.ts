@@ -1,15 +1,18 @@
 import { getLogger } from "@logtape/logtape";
 import { Signal } from "../../ffi/process.ts";
 import type { ChainId } from "../image/chain_id.ts";
-import { mountOverlay, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
+import { mountInstanceRoot, ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { errorChain } from "../log/error_chain.ts";
+import type { CgroupTree } from "./cgroup/cgroup_tree.ts";
+import type { CgroupDirectory } from "./cgroup/instance_cgroup.ts";
 import type { RunningInstance } from "./container_driver.ts";
 import { jobSpecOf, launchJob } from "./job_launcher.ts";
 import { killFamily } from "./kill_family.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
-import { type OutputStream, Stage } from "./launcher.ts";
+import { type OutputStream, type RunningContainer, Stage } from "./launcher.ts";
 import { showVariable } from "./show_variable.ts";
+import { noteInstance } from "./leftovers.ts";
 import type { Release } from "./lifecycle.ts";
 import type { StagePool } from "./stage_pool.ts";
 
@@ -21,7 +24,7 @@ export interface InstancePlace {
   readonly layersDirectory: string;
   /** Name of a layer's directory in it. */
   layerName(chainId: ChainId): string;
-  /** Directory for what belongs to one instance alone; in the same file system as the layers. */
+  /** Directory for one of each instance: it says that there is an instance of this name, and holds the note on it. */
   readonly instancesDirectory: string;
   /** Path of the static init (tini). */
   readonly init: string;
@@ -29,6 +32,7 @@ export interface InstancePlace {
   readonly environment: Readonly<Record<string, string>>;
   /** Where stage processes come from. */
   readonly stages: StagePool;
+  readonly cgroups: CgroupTree;
   /** Shown as the source of root file systems in the kernel's list of mounts. */
   readonly mountSource: string;
 }
@@ -51,25 +55,27 @@ export async function launchInstance(
   const directory = `${place.instancesDirectory}/${suffix}`;
   const rootFs = ROOT_FS_PREFIX + suffix;
   await using undo = new AsyncDisposableStack();
-  undo.defer(() => Deno.remove(directory, { recursive: true }));
+  undo.defer(() => Deno.remove(directory));
   undo.defer(() => unmountRootFs(rootFs));
   // Before the rest, since it takes longest: its runtime may have to start first.
-  const { hostPid, logEnvironment } = release.settings;
+  const { id, hostPid, limits, logEnvironment } = release.settings;
   const stage = undo.use(hostPid ? new Stage({ hostPid }) : place.stages.take());
+  const cgroup = await place.cgroups.make(`${id}.${suffix}`, limits);
+  if (cgroup !== undefined) undo.defer(() => place.cgroups.remove(cgroup));
   Deno.mkdirSync(rootFs, { mode: 0o700 });
-  mountOverlay({
+  mountInstanceRoot(directory, {
     layersDirectory: place.layersDirectory,
     layers: release.image.layers.map((chainId) => place.layerName(chainId)),
     target: rootFs,
-    writable: directory,
     source: place.mountSource,
   });
   const { init, environment } = place;
-  const spec = launchSpecOf(release, { rootFs, init, environment });
-  if (logEnvironment) logVariables(release.settings.id, spec.env);
-  const container = await stage.launch(spec, onLine);
+  const spec = launchSpecOf(release, { rootFs, init, cgroup: cgroup?.path, environment });
+  if (logEnvironment) logVariables(id, spec.env);
+  const container = await launch(stage, spec, { cgroup, onLine });
   // It runs: nothing is undone from here on, whatever happens.
   undo.move();
+  note(directory, { id, pid: container.pid, hostPid });
   try {
     unmountRootFs(rootFs);
   } catch (error) {
@@ -79,12 +85,44 @@ export async function launchInstance(
   }
   return {
     pid: container.pid,
-    ended: container.ended.finally(() => Deno.remove(directory, { recursive: true })),
+    ended: container.ended.finally(() => {
+      if (cgroup !== undefined) place.cgroups.remove(cgroup);
+      // The note alone is in there: what the container wrote is elsewhere, and ended with it.
+      return Deno.remove(directory, { recursive: true });
+    }),
+    ...cgroup && { cgroup },
     terminate: (signal) => container.signal(Signal[signal]),
     startJob: (command, onLine) => launchJob(container, jobSpecOf(spec, command, init), onLine),
     timeZone: spec.env["TZ"],
     kill: () => hostPid ? container.whileItLives(killFamily) : container.signal(Signal.KILL),
   };
+}
+
+/** Launches a stage; where it was killed for want of memory the error says so. */
+async function launch(
+  stage: Stage,
+  spec: LaunchSpec,
+  { cgroup, onLine }: {
+    readonly cgroup: CgroupDirectory | undefined;
+    readonly onLine: (line: string, stream: OutputStream) => void;
+  },
+): Promise<RunningContainer> {
+  try {
+    return await stage.launch(spec, onLine);
+  } catch (error) {
+    const reason = cgroup?.whyKilled();
+    throw reason === undefined ? error : new Error(reason, { cause: error });
+  }
+}
+
+function note(directory: string, instance: Parameters<typeof noteInstance>[1]): void {
+  try {
+    noteInstance(directory, instance);
+  } catch (error) {
+    logger.error("The next Frontloader would not wait for this instance to end: {reason}", {
+      reason: errorChain(error).join(": "),
+    });
+  }
 }
 
 function logVariables(id: string, env: LaunchSpec["env"]): void {

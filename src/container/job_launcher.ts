@@ -53,6 +53,18 @@ export async function launchJob(
  * @param init path of the static init
  */
 export function jobSpecOf(spec: LaunchSpec, command: readonly string[], init: string): JobSpec {
-  const { env, cwd, uid, gid, groups, capabilities, seccomp } = spec;
-  return { argv: command, env, cwd, uid, gid, groups, capabilities, seccomp, init };
+  const { env, cwd, uid, gid, groups, capabilities, seccomp, openFiles, cgroup } = spec;
+  return {
+    argv: command,
+    env,
+    cwd,
+    uid,
+    gid,
+    groups,
+    capabilities,
+    seccomp,
+    ...openFiles !== undefined && { openFiles },
+    cgroup,
+    init,
+  };
 }

@@ -18,6 +18,10 @@ export interface ProcessSpec {
   readonly capabilities: readonly string[];
   /** The program that decides on its system calls, for seccomp(2), in base64; null to let all of them through. */
   readonly seccomp: string | null;
+  /** How many files it may have open; undefined for the default. */
+  readonly openFiles?: number;
+  /** The cgroup that it is to be in, a directory on the machine, and to see as the root of all; null to stay where it is. */
+  readonly cgroup: string | null;
 }
 
 /** One launch. It travels as JSON through a pipe, so that no secret of the environment is in any argument list. */

@@ -12,6 +12,8 @@ export interface LaunchPlace {
   readonly rootFs: string;
   /** Path of the static init. */
   readonly init: string;
+  /** Path of the instance's cgroup, if it has one. */
+  readonly cgroup: string | undefined;
   /** Variables that every container of this machine gets. */
   readonly environment: Readonly<Record<string, string>>;
 }
@@ -23,15 +25,16 @@ export interface LaunchPlace {
  */
 export function launchSpecOf(
   { settings, image }: Release,
-  { rootFs, init, environment }: LaunchPlace,
+  { rootFs, init, cgroup, environment }: LaunchPlace,
 ): LaunchSpec {
-  const { uid, gid } = settings;
+  const { uid, gid, limits: { filedescriptors } } = settings;
   const capabilities = settings.capabilities ?? (uid === 0 ? DEFAULT_ROOT_CAPABILITIES : []);
   return {
     rootFs,
     init: settings.init ? init : null,
     finalSignal: settings.finalSignal,
     hostPid: settings.hostPid,
+    cgroup: cgroup ?? null,
     readOnly: settings.readOnly,
     argv: commandOf(settings.command, image.config),
     env: containerEnvironment({
@@ -50,6 +53,7 @@ export function launchSpecOf(
     tmpfs: settings.tmpfs,
     // The settings' come last: they are what stays.
     files: [...machineFiles(settings.hostname), ...settings.files],
+    ...filedescriptors === undefined ? {} : { openFiles: filedescriptors },
     ...settings.hostname === undefined ? {} : { hostname: settings.hostname },
   };
 }

@@ -49,7 +49,6 @@ const MAX_LINE = 16_384;
  */
 export class Stage {
   readonly #pid: number;
-  readonly #hostPid: boolean;
   readonly #spec: number;
   readonly #status: Promise<string>;
   readonly #ended: Promise<ExitStatus>;
@@ -76,7 +75,6 @@ export class Stage {
       readonly descriptors?: readonly number[];
     } = {},
   ) {
-    this.#hostPid = hostPid;
     const pipes: Pipe[] = [];
     try {
       for (let i = 0; i < 4; i++) pipes.push(pipe());
@@ -174,7 +172,7 @@ export class Stage {
 
   async #untilSignalsPass(): Promise<void> {
     try {
-      while (!this.#hasEnded && !passesSignals(this.#pid, { hostPid: this.#hostPid })) {
+      while (!this.#hasEnded && !passesSignals(this.#pid)) {
         await new Promise((resolve) => setTimeout(resolve, 1));
       }
     } catch (error) {

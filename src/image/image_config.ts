@@ -12,6 +12,8 @@ export interface ImageConfig {
   readonly user: string;
   /** `SIGTERM`, or a number. */
   readonly stopSignal?: string;
+  /** Absent if there are none. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 /** An image's configuration document (OCI image-spec, config.md). */
@@ -48,6 +50,7 @@ function read(document: JsonObject, layers: number): ImageDocument {
   const config = document.config ?? {};
   if (!isObject(config)) throw new Error(`its "config" is not an object`);
   const stopSignal = string(config, "StopSignal");
+  const labels = dictionary(config, "Labels");
   return {
     os: string(document, "os"),
     architecture: string(document, "architecture"),
@@ -59,6 +62,7 @@ function read(document: JsonObject, layers: number): ImageDocument {
       workingDir: string(config, "WorkingDir"),
       user: string(config, "User"),
       ...stopSignal !== "" && { stopSignal },
+      ...Object.keys(labels).length > 0 && { labels },
     },
   };
 }
@@ -67,6 +71,14 @@ function string(object: JsonObject, key: string): string {
   const value = object[key] ?? "";
   if (typeof value !== "string") throw new Error(`its "${key}" is not a string`);
   return value;
+}
+
+function dictionary(object: JsonObject, key: string): Record<string, string> {
+  const value = object[key] ?? {};
+  if (!isObject(value) || !Object.values(value).every((item) => typeof item === "string")) {
+    throw new Error(`its "${key}" is not an object of strings`);
+  }
+  return value as Record<string, string>;
 }
 
 function strings(object: JsonObject, key: string): string[] {

@@ -34,18 +34,22 @@ export interface ImageSource {
   ): ReadableStream<Uint8Array>;
 }
 
-/** What {@linkcode pullImage} is told. */
-export interface PullImageOptions {
+/** What {@linkcode inspectImage} is told. */
+export interface InspectImageOptions {
   readonly registry: ImageSource;
   readonly reference: ImageReference;
-  readonly store: LayerStore;
   /** Default: this machine's. */
   readonly platform?: Platform;
+  readonly signal?: AbortSignal;
+}
+
+/** What {@linkcode pullImage} is told. */
+export interface PullImageOptions extends InspectImageOptions {
+  readonly store: LayerStore;
   readonly limits?: UnpackLimits;
   readonly fs?: FileSystem;
   /** Called at every change of a layer's phase, and some times a second in between. */
   readonly onProgress?: (progress: PullProgress) => void;
-  readonly signal?: AbortSignal;
 }
 
 /** How one layer of an image fares. */
@@ -95,6 +99,23 @@ export async function pullImage(options: PullImageOptions): Promise<PulledImage>
   }
 }
 
+/**
+ * Looks at an image without pulling it: what its configuration says, and which layers it would have.
+ *
+ * @throws {Error} naming the reference, with what went wrong as its cause
+ */
+export async function inspectImage(options: InspectImageOptions): Promise<PulledImage> {
+  const { reference, signal } = options;
+  try {
+    const { digest, manifest } = await fetchImageManifest(options);
+    const { diffIds, config } = await fetchConfig(options, manifest);
+    return { reference, digest, layers: chainIds(diffIds), config };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw new Error(`Cannot look at ${formatReference(reference)}`, { cause: error });
+  }
+}
+
 async function pull(options: PullImageOptions): Promise<PulledImage> {
   const { registry, reference, store, signal } = options;
   const { digest, manifest } = await fetchImageManifest(options);
@@ -117,7 +138,7 @@ async function pull(options: PullImageOptions): Promise<PulledImage> {
 }
 
 async function fetchImageManifest(
-  { registry, reference, platform, signal }: PullImageOptions,
+  { registry, reference, platform, signal }: InspectImageOptions,
 ): Promise<{ digest: Digest; manifest: ImageManifest }> {
   const { digest, mediaType, bytes } = await registry.fetchManifest(reference, { signal });
   const manifest = parseManifest(bytes, mediaType);
@@ -135,7 +156,7 @@ async function fetchImageManifest(
 }
 
 async function fetchConfig(
-  { registry, reference, platform = machinePlatform(), signal }: PullImageOptions,
+  { registry, reference, platform = machinePlatform(), signal }: InspectImageOptions,
   manifest: ImageManifest,
 ): Promise<ImageDocument> {
   const { config } = manifest;

@@ -9,8 +9,8 @@ export const PULL_CHILD_COMMAND = "__pull";
 export interface PullRequest {
   readonly reference: ImageReference;
   readonly credentials?: { readonly username: string; readonly password: string };
-  /** Directory of the layer store. */
-  readonly store: string;
+  /** Directory of the layer store. Absent: only the image's configuration is fetched, to look at. */
+  readonly store?: string;
   /** True to hear of progress. */
   readonly progress: boolean;
   /** Pid of who asks: when that process ends the child does too. */

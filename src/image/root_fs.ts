@@ -11,8 +11,7 @@ export interface OverlayOptions {
   /** Where to mount it. */
   readonly target: string;
   /**
-   * What takes the writes: an empty directory in the same file system as the layers, in which `upper` and `work` are
-   * made. Without it the mount is read-only.
+   * What takes the writes: an empty directory, in which `upper` and `work` are made. Without it the mount is read-only.
    */
   readonly writable?: string;
   /** Shown as the mount's source in the kernel's list of mounts. */
@@ -64,6 +63,33 @@ export function mountOverlay(
     });
   } finally {
     Deno.chdir(before);
+  }
+}
+
+/**
+ * Mounts a writable overlay for one instance. What is written goes into a tmpfs that is mounted only while this function runs:
+ * the overlay alone holds it then, and it ends with it. So there is nothing to be removed afterwards, which a container could make
+ * hard, by a directory of a hundred thousand levels for instance; and what it writes takes no room from the layers.
+ *
+ * @param directory an empty one, on which the tmpfs is mounted
+ * @throws {SyscallError}
+ */
+export function mountInstanceRoot(
+  directory: string,
+  options: Omit<OverlayOptions, "writable">,
+): void {
+  const { NODEV, NOSUID } = MountFlag;
+  mount({
+    source: options.source,
+    target: directory,
+    fstype: "tmpfs",
+    flags: NOSUID | NODEV,
+    data: "mode=0700",
+  });
+  try {
+    mountOverlay({ ...options, writable: directory });
+  } finally {
+    umount(directory, UmountFlag.DETACH | UmountFlag.NOFOLLOW);
   }
 }
 

@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import {
   bindDatagramSocket,
   type Datagram,
+  isReceivedAt,
   receiveDatagram,
   shutdownSocket,
 } from "../../ffi/datagrams.ts";
@@ -31,6 +32,8 @@ export function deviceLogPath(
 
 /** A datagram has room for so much; the rest of a longer one is cut off. */
 const MAX_DATAGRAM = 16_384;
+/** So many that wait at the end are taken yet; more have room only if somebody goes on sending (net.unix.max_dgram_qlen). */
+const MAX_LEFT = 1_000;
 
 /**
  * The socket `/dev/log`, where programs log with syslog(3); what they send is put into Frontloader's log. It is one of datagrams:
@@ -44,15 +47,18 @@ export class DeviceLog {
   readonly #abort = new AbortController();
   readonly #buffer = new Uint8Array(MAX_DATAGRAM);
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #containerOf: (pid: number) => string | undefined;
   readonly #reading: Promise<void>;
 
   /**
-   * @param path where the socket is made; what is there is removed, a socket of an earlier Frontloader say
-   * @throws {SyscallError}
+   * @param path where the socket is made
+   * @param containerOf finds the container of a process, which may have ended
+   * @throws {SyscallError} EADDRINUSE if something is there, but for a socket at which nobody receives any more
    */
-  constructor(path: string) {
+  constructor(path: string, containerOf: (pid: number) => string | undefined) {
     this.#path = path;
-    removeIfThere(path);
+    this.#containerOf = containerOf;
+    if (isLeftBehind(path)) Deno.removeSync(path);
     this.#fd = bindDatagramSocket(path);
     // For every user of every container.
     Deno.chmodSync(path, 0o666);
@@ -61,8 +67,13 @@ export class DeviceLog {
 
   /** Takes what is there yet, and removes the socket. */
   async close(): Promise<void> {
-    removeIfThere(this.#path);
-    while (this.#takeOne());
+    try {
+      Deno.removeSync(this.#path);
+    } catch (error) {
+      // Somebody else was faster.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+    for (let i = 0; i < MAX_LEFT && this.#takeOne(); i++);
     this.#abort.abort();
     shutdownSocket(this.#fd);
     await this.#reading;
@@ -92,14 +103,18 @@ export class DeviceLog {
   #log({ bytes, pid }: Datagram): void {
     const message = parseLocalMessage(this.#decoder.decode(bytes));
     // A sender that does not say its pid has one all the same; what a container says is as it sees itself.
-    logForeignMessage({ ...message, procId: message.procId || (pid === 0 ? "" : String(pid)) });
+    const procId = message.procId || (pid === 0 ? "" : String(pid));
+    const container = this.#containerOf(pid);
+    logForeignMessage({ ...message, procId, ...container !== undefined && { container } });
   }
 }
 
-function removeIfThere(path: string): void {
+/** True for what a Frontloader that was killed has left. Another's /dev/log is another's, a symbolic link to it included. */
+function isLeftBehind(path: string): boolean {
   try {
-    Deno.removeSync(path);
+    return Deno.lstatSync(path).isSocket === true && !isReceivedAt(path);
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }

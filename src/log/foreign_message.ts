@@ -16,6 +16,8 @@ export interface ForeignMessage extends Priority {
   /** In the form of RFC 5424, "" for none. */
   readonly structuredData: string;
   readonly text: string;
+  /** The container that it is from; absent where that is not known. */
+  readonly container?: string;
 }
 
 /**

@@ -64,6 +64,7 @@ export function machineKernelLog(): KernelLogSource {
  */
 export async function followKernelLog(source: KernelLogSource, signal: AbortSignal): Promise<void> {
   const decoder = new TextDecoder();
+  const startOfMachine = startClock(source);
   let expected: number | undefined;
   const takeOne = () => {
     const bytes = source.read();
@@ -78,7 +79,7 @@ export async function followKernelLog(source: KernelLogSource, signal: AbortSign
       });
     }
     expected = record.sequence + 1;
-    logRecord(record, source.uptimeMs());
+    logRecord(record, startOfMachine());
     return true;
   };
   try {
@@ -90,7 +91,24 @@ export async function followKernelLog(source: KernelLogSource, signal: AbortSign
   }
 }
 
-function logRecord(record: KernelRecord, nowUptimeMs: number): void {
+/** So long what is known of the clock is used: it may be set, but asked for each record it would jitter by 10 ms. */
+const CLOCK_MS = 10_000;
+
+/** Tells when the machine was started, by the wall clock. */
+function startClock(source: KernelLogSource): () => number {
+  let startedAt = 0;
+  let askedAt = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (now - askedAt > CLOCK_MS) {
+      askedAt = now;
+      startedAt = Date.now() - source.uptimeMs();
+    }
+    return startedAt;
+  };
+}
+
+function logRecord(record: KernelRecord, startOfMachine: number): void {
   const { facility, severity, uptimeMs, text } = record;
   logForeignMessage({
     facility,
@@ -100,5 +118,5 @@ function logRecord(record: KernelRecord, nowUptimeMs: number): void {
     msgId: "",
     structuredData: "",
     text,
-  }, Date.now() - Math.max(0, nowUptimeMs - uptimeMs));
+  }, Math.min(Date.now(), Math.round(startOfMachine + uptimeMs)));
 }

@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 /**
  * Starts logging.
  *
- * @param options `level`: the least level of Frontloader's own lines on standard output; `forward`: called with every record, of
+ * @param options `level`: the least level on standard output, but for what containers put out; `forward`: called with every record, of
  * whatever level, for where else it is wanted
  * @returns waits until all lines so far are written, or it is clear that nobody takes them
  */
@@ -26,19 +26,18 @@ export function startLog(
 ): () => Promise<void> {
   const writer = new BoundedWriter(Deno.stdout);
   const print = (record: LogRecord) => writer.write(encoder.encode(`${formatRecord(record)}\n`));
-  const sinks = ["stdout", "forward"];
   configureSync({
     // Called again by tests only.
     reset: true,
     sinks: {
       stdout: print,
-      ownStdout: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
+      important: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
       forward,
     },
     loggers: [
-      { category: "frontloader", lowestLevel: "trace", sinks: ["ownStdout", "forward"] },
-      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks },
-      { category: FOREIGN_CATEGORY, lowestLevel: "trace", sinks },
+      { category: "frontloader", lowestLevel: "trace", sinks: ["important", "forward"] },
+      { category: OUTPUT_CATEGORY, lowestLevel: "info", sinks: ["stdout", "forward"] },
+      { category: FOREIGN_CATEGORY, lowestLevel: "trace", sinks: ["important", "forward"] },
       // LogTape's own: only what went wrong in logging itself.
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stdout"] },
     ],
@@ -49,7 +48,7 @@ export function startLog(
 /**
  * Formats a record as one line: time, level, component, message, then its properties that the message does not name.
  * Output of a container is its line alone, behind `ID|`. So that nobody else can be taken for Frontloader, only the kernel's
- * messages look like its own; those of others stand behind `NAME[PID]|`.
+ * messages look like its own; those of others stand behind `NAME[PID]|`, or `ID/NAME[PID]|` in a container.
  */
 export function formatRecord(record: LogRecord): string {
   const { category, level, timestamp } = record;
@@ -66,9 +65,11 @@ export function formatRecord(record: LogRecord): string {
   }`;
 }
 
-function showForeign({ facility, severity, appName, procId, text }: ForeignMessage): string {
+function showForeign(message: ForeignMessage): string {
+  const { facility, severity, appName, procId, text, container } = message;
   const level = SEVERITIES[severity]!.padEnd(7);
-  const from = `${appName || "-"}${procId === "" ? "" : `[${procId}]`}`;
+  const place = container === undefined ? "" : `${container}/`;
+  const from = `${place}${appName || "-"}${procId === "" ? "" : `[${procId}]`}`;
   return escapeControls(`${level} ${from}${facility === Facility.KERN ? ":" : "|"} ${text}`);
 }
 

@@ -9,16 +9,20 @@ const logger = getLogger(["frontloader", "log"]);
  * Puts what programs and, if this is process 1, the kernel log into Frontloader's log. Where that is not possible the log says so,
  * and everything else goes on.
  *
- * @param process `environment` and `pid` of this process
+ * @param options `environment` and `pid` of this process; `containerOf`: finds the container of a process
  * @returns ends it, and takes what has been sent until then
  */
 export function takeMachineLogs(
-  { environment, pid }: { environment: Readonly<Record<string, string>>; pid: number },
+  { environment, pid, containerOf }: {
+    environment: Readonly<Record<string, string>>;
+    pid: number;
+    containerOf: (pid: number) => string | undefined;
+  },
 ): () => Promise<void> {
   const path = deviceLogPath(environment, pid);
   const deviceLog = path === undefined
     ? undefined
-    : attempt(`receive what programs log to ${path}`, () => new DeviceLog(path));
+    : attempt(`receive what programs log to ${path}`, () => new DeviceLog(path, containerOf));
   const abort = new AbortController();
   if (pid === 1) {
     const source = attempt("read the kernel's log", machineKernelLog);

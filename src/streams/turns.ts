@@ -10,14 +10,15 @@ export const TURN_MS = 5;
 let restedAt = 0;
 
 /**
- * Tells how long to rest after a turn.
+ * Tells how many milliseconds to rest after a turn.
  *
  * @param start when it began, by `performance.now()`
  * @param ms how long it took
  */
 export function restAfter(start: number, ms: number): number {
   restedAt = Math.max(restedAt, start) + 2 * ms;
-  return restedAt - performance.now();
+  // What was done since may have taken longer already.
+  return Math.max(0, restedAt - performance.now());
 }
 
 /** What {@linkcode takeInTurns} takes from. */

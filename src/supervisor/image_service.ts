@@ -10,6 +10,9 @@ import { RegistryClient } from "../registry/registry_client.ts";
 import { TokenCache } from "../registry/token_cache.ts";
 import { Semaphore } from "./semaphore.ts";
 
+/** An image, and how its registry is asked. */
+export type ImageAccess = Pick<ContainerSettings, "image" | "credentials">;
+
 /** As many pulls go on at a time: one hung registry must not keep the others waiting. */
 const CONCURRENT_PULLS = 3;
 
@@ -36,16 +39,29 @@ export class ImageService {
     return this.#pulls.run(async () => {
       this.#pulling++;
       try {
-        return await this.#pullOnce(settings, signal);
+        return await this.#pullOnce(settings, this.#store.directory, signal);
       } finally {
         this.#pulling--;
       }
     }, signal);
   }
 
-  async #pullOnce(settings: ContainerSettings, signal: AbortSignal): Promise<PulledImage> {
+  /** Pulls an image into another store. */
+  pullInto(store: string, access: ImageAccess, signal: AbortSignal): Promise<PulledImage> {
+    return this.#pullOnce(access, store, signal);
+  }
+
+  /** Looks at an image without pulling it. */
+  inspect(access: ImageAccess, signal: AbortSignal): Promise<PulledImage> {
+    return this.#pullOnce(access, undefined, signal);
+  }
+
+  async #pullOnce(
+    settings: ImageAccess,
+    store: string | undefined,
+    signal: AbortSignal,
+  ): Promise<PulledImage> {
     const credentials = await this.#credentialsOf(settings);
-    const store = this.#store.directory;
     try {
       return await pullInChild({ reference: settings.image, credentials, store }, { signal });
     } catch (error) {
@@ -55,8 +71,8 @@ export class ImageService {
     }
   }
 
-  /** Asks the registry which digest a container's tag names now. */
-  async resolveDigest(settings: ContainerSettings, signal: AbortSignal): Promise<Digest> {
+  /** Asks the registry which digest a tag names now. */
+  async resolveDigest(settings: ImageAccess, signal: AbortSignal): Promise<Digest> {
     try {
       return await this.#resolveOnce(settings, signal);
     } catch (error) {
@@ -69,14 +85,14 @@ export class ImageService {
     }
   }
 
-  async #resolveOnce(settings: ContainerSettings, signal: AbortSignal): Promise<Digest> {
+  async #resolveOnce(settings: ImageAccess, signal: AbortSignal): Promise<Digest> {
     const credentials = await this.#credentialsOf(settings);
     return await new RegistryClient({ credentials, tokens: this.#tokens })
       .resolveDigest(settings.image, { signal });
   }
 
   async #credentialsOf(
-    { credentials, image }: ContainerSettings,
+    { credentials, image }: ImageAccess,
   ): Promise<Credentials | undefined> {
     return isEcr(credentials) ? await this.#ecr.of(credentials, image.origin) : credentials;
   }

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import type { Settings, SyslogSettings } from "../config/settings.ts";
+import type { MountSettings, Settings, SyslogSettings } from "../config/settings.ts";
 import type { ConfigurationSource } from "../config/source/configuration_source.ts";
 import type { LoadedSettings } from "../config/source/load_primary.ts";
 import { backoffMs } from "../container/backoff.ts";
@@ -8,8 +8,12 @@ import {
   type ContainerStatus,
   type DriverServices,
 } from "../container/container_driver.ts";
+import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
+import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { errorChain } from "../log/error_chain.ts";
+import type { VolumeStatus } from "../volumes/volume_driver.ts";
+import type { VolumeManager } from "../volumes/volume_manager.ts";
 
 const logger = getLogger(["frontloader", "supervisor"]);
 
@@ -17,8 +21,12 @@ const logger = getLogger(["frontloader", "supervisor"]);
 export interface SupervisorServices {
   /** Reads and validates the primary configuration. */
   loadSettings(): Promise<LoadedSettings>;
+  /** Sets parameters of the kernel, and returns what could not be set, and why. */
+  setKernelParameters(parameters: Settings["sysctl"]): readonly string[];
   /** What each container's driver needs. */
   readonly containers: Omit<DriverServices, "onChange">;
+  /** The volumes that containers lie on. */
+  readonly volumes: Pick<VolumeManager, "configure" | "setUsed" | "status" | "stop">;
   /** Says where the log is sent to from now on. */
   forwardLog(targets: readonly SyslogSettings[]): void;
   /** Removes the layers that are not in use. */
@@ -41,8 +49,13 @@ export interface SupervisorStatus {
     readonly readAt: string | undefined;
     /** Why the newest one is not applied; undefined if it is. */
     readonly lastError: { readonly at: string; readonly message: string } | undefined;
+    /** What of the applied one could not be put into effect. */
+    readonly problems: readonly string[];
   };
+  readonly volumes: readonly VolumeStatus[];
   readonly containers: readonly ContainerStatus[];
+  /** The machine's own system; absent where that is others' business. */
+  readonly kernel?: KernelStatus;
 }
 
 /** As long as nothing runs the configuration is read again this soon at the latest: a machine's network may come up late. */
@@ -66,6 +79,7 @@ export class Supervisor {
   #appliedAt: Date | undefined;
   #readAt: Date | undefined;
   #configurationError: { readonly at: Date; readonly message: string } | undefined;
+  #problems: readonly string[] = [];
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
   #reloading: Promise<void> | undefined;
@@ -153,8 +167,12 @@ export class Supervisor {
     const before = this.#settings;
     this.#settings = settings;
     this.#appliedAt = new Date();
-    const { containers, checkInterval, syslog } = settings;
+    const { containers, volumes, checkInterval, sysctl, syslog } = settings;
     this.#services.forwardLog(syslog);
+    this.#problems = this.#services.setKernelParameters(sysctl);
+    for (const problem of this.#problems) logger.error("{problem}", { problem });
+    // Before the containers, which then know what to wait for.
+    this.#services.volumes.configure(volumes);
     for (const [id, driver] of this.#drivers) {
       if (containers.some((container) => container.id === id)) continue;
       logger.info("Container {id} was removed from the configuration", { id });
@@ -168,7 +186,10 @@ export class Supervisor {
         }
         driver = this.#takeBack(container.id) ?? new ContainerDriver(container.id, {
           ...this.#services.containers,
-          onChange: () => this.#sweepSoon(),
+          onChange: () => {
+            this.#services.volumes.setUsed(this.#mountsInUse());
+            this.#sweepSoon();
+          },
         });
         this.#drivers.set(container.id, driver);
       }
@@ -209,6 +230,14 @@ export class Supervisor {
     return Object.fromEntries(results);
   }
 
+  /** Every instance that runs. */
+  get instances(): InstanceProcess[] {
+    return Array.from(
+      this.#allDrivers(),
+      ({ id, pids }) => pids.map((pid) => ({ id, pid })),
+    ).flat();
+  }
+
   /** What runs, since when, from which digest. */
   status(): SupervisorStatus {
     return {
@@ -224,13 +253,15 @@ export class Supervisor {
           at: this.#configurationError.at.toISOString(),
           message: this.#configurationError.message,
         },
+        problems: this.#problems,
       },
+      volumes: this.#services.volumes.status(),
       containers: Array.from(this.#allDrivers(), (driver) => driver.status()),
     };
   }
 
   /**
-   * Asks every container to end and waits until all have, however long they take.
+   * Asks every container to end and waits until all have, however long they take. Then volumes are unmounted.
    */
   stop(): Promise<void> {
     return this.#stopping ??= this.#stopAll();
@@ -246,6 +277,11 @@ export class Supervisor {
     await Promise.all(Array.from(this.#removed.values(), (driver) => driver.gone));
     clearInterval(reminder);
     clearTimeout(this.#sweepTimer);
+    await this.#services.volumes.stop();
+  }
+
+  #mountsInUse(): MountSettings[] {
+    return Array.from(this.#allDrivers(), (driver) => driver.mountsInUse).flat();
   }
 
   *#allDrivers(): Generator<ContainerDriver> {

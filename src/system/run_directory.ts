@@ -1,7 +1,9 @@
 import { openForReading, tryLock } from "../../ffi/descriptors.ts";
 import { umount, UmountFlag } from "../../ffi/mount.ts";
+import { type Leftover, readLeftovers } from "../container/leftovers.ts";
 import { ROOT_FS_PREFIX, unmountRootFs } from "../image/root_fs.ts";
 import { mountStoreFileSystem } from "../image/store_file_system.ts";
+import { namesIn } from "./names_in.ts";
 
 /** Names another directory than `/run/frontloader`, so that several can run on one machine: in tests, say. */
 const RUN_DIRECTORY_VARIABLE = "FL_RUN_DIR";
@@ -26,6 +28,8 @@ export class RunDirectory {
   readonly socket: string;
   /** Source of this Frontloader's mounts in the kernel's list. */
   readonly mountSource: string;
+  /** What one that was killed has left running. */
+  leftovers: readonly Leftover[] = [];
 
   private constructor(path: string) {
     this.path = path;
@@ -53,6 +57,7 @@ export class RunDirectory {
     Deno.writeTextFileSync(lock, `${Deno.pid}\n`);
     // Absolute, since overlays are mounted with another current directory.
     const directory = new RunDirectory(Deno.realPathSync(path));
+    directory.leftovers = readLeftovers(directory.instances);
     directory.#clear();
     Deno.mkdirSync(directory.store, { recursive: true, mode: 0o700 });
     mountStoreFileSystem(directory.store, directory.mountSource);
@@ -76,15 +81,6 @@ export class RunDirectory {
 /** The path of the control socket in a run directory. */
 export function controlSocketOf(runDirectory: string): string {
   return `${runDirectory}/frontloader.sock`;
-}
-
-function namesIn(directory: string): string[] {
-  try {
-    return Array.from(Deno.readDirSync(directory), ({ name }) => name);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
 }
 
 function removeIfThere(path: string): void {

@@ -15,7 +15,9 @@ const base: SupervisorStatus = {
     appliedAt: START,
     readAt: START,
     lastError: undefined,
+    problems: [],
   },
+  volumes: [],
   containers: [],
 };
 
@@ -89,6 +91,44 @@ Deno.test("a status for people says what runs, since when, from which digest", (
   ]);
 });
 
+Deno.test("a status for people shows each volume, and what is wrong with it", () => {
+  const text = formatStatus({
+    ...base,
+    volumes: [
+      {
+        path: "/srv",
+        state: "mounted",
+        device: "LABEL=data",
+        source: "/dev/nvme1n1",
+        fstype: "xfs",
+        size: 100 * 2 ** 30,
+        used: 1.5 * 2 ** 30,
+        failures: 0,
+        lastError: undefined,
+      },
+      {
+        path: "/net",
+        state: "waiting to retry",
+        device: "nfs.example.com:/export",
+        source: undefined,
+        fstype: "nfs4",
+        size: undefined,
+        used: undefined,
+        failures: 2,
+        lastError: { at: after(3).toISOString(), message: "Cannot mount it: ETIMEDOUT" },
+      },
+    ],
+  }, after(10));
+  assert.equal(
+    text.split("\n").slice(3).join("\n"),
+    `volume /srv: mounted
+  xfs on LABEL=data (/dev/nvme1n1), 1.5 GiB of 100 GiB used
+volume /net: waiting to retry, 2 failures in a row
+  nfs4 on nfs.example.com:/export
+  last error, 7 s ago: Cannot mount it: ETIMEDOUT`,
+  );
+});
+
 Deno.test("a status for people says why a configuration is not in force", () => {
   const { configuration } = base;
   const text = formatStatus({
@@ -105,6 +145,15 @@ Deno.test("a status for people says why a configuration is not in force", () => 
     "  not applied yet",
     "  the newest is not in force, 5 s ago: no such file",
   ]);
+});
+
+Deno.test("a status for people says what of the configuration could not be put into effect", () => {
+  const { configuration } = base;
+  const text = formatStatus({
+    ...base,
+    configuration: { ...configuration, problems: ["Cannot set one", "Cannot set the other"] },
+  }, after(5));
+  assert.deepEqual(text.split("\n").slice(3), ["  Cannot set one", "  Cannot set the other"]);
 });
 
 Deno.test("an error in a status stays in its place, and commands no terminal", () => {

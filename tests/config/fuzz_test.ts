@@ -1,16 +1,7 @@
 import assert from "node:assert/strict";
 import { detectKind, parseMeta, parsePrimary } from "../../src/config/parse.ts";
 import { problemsOf } from "./problems.ts";
-
-/** A generator of numbers from 0 to below 1 that gives the same ones in every run (mulberry32). */
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from "../support/seeded_random.ts";
 
 const PIECES = [
   ..."{}[]:,\"'\\/#*-+.0123456789eE\n\r\t\0\u2028\ud800é😀",
@@ -45,7 +36,7 @@ for (const name of ["full", "meta"]) {
     const original = await Deno.readTextFile(
       new URL(`../../examples/${name}.jsonc`, import.meta.url),
     );
-    const next = random(1);
+    const next = seededRandom(1);
     for (let round = 0; round < 3000; round++) {
       const text = mutate(original, next);
       const parse = detectKind(text) === "meta" ? parseMeta : parsePrimary;

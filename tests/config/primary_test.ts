@@ -471,30 +471,50 @@ const top: Readonly<Record<string, Cases>> = {
     good: [[], [{
       path: "/srv",
       device: "LABEL=x",
-      fstype: "nfs4",
+      fstype: "xfs",
       options: "a,b",
       uid: 1,
       gid: 1,
       format: "ifBlank",
-    }]],
+    }, { path: "/srv/b", device: "sdf", fstype: "xfs" }]],
     bad: [
       [
         [{ path: "srv", device: "", fstype: "ext4", uid: -1, format: "always" }],
-        'volumes[0].path: expected an absolute path, found "srv"',
+        'volumes[0].path: expected an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev", found "srv"',
         'volumes[0].device: expected a device or an NFS export, found ""',
         'volumes[0].fstype: expected "xfs" or "nfs4", found "ext4"',
         `volumes[0].uid: ${idProblem} -1`,
         'volumes[0].format: expected "never" or "ifBlank", found "always"',
       ],
+      [
+        ["/a", "/", "/a/", "/b/../c"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
+        ...[["/", 1], ["/a/", 2], ["/b/../c", 3]].map(([path, index]) =>
+          `volumes[${index}].path: expected an absolute path below "/", without ".", ".." and empty components, and not in "/proc", "/sys" or "/dev", found "${path}"`
+        ),
+      ],
+      [
+        ["/a", "/b", "/a"].map((path) => ({ path, device: "/dev/x", fstype: "xfs" })),
+        'volumes[2].path: expected another "path" than that of volumes[0], found "/a"',
+      ],
     ],
   },
   sysctl: {
-    good: [{}, { "net.core.somaxconn": "4096" }],
+    good: [{}, { "net.core.somaxconn": "4096", "net.ipv4.conf.eth0/1.forwarding": "1" }, {
+      "net/ipv4/conf/eth0.1/forwarding": "",
+    }],
     bad: [
       [
         { "vm.swappiness": 1, "x y": "1" },
         'sysctl["vm.swappiness"]: expected a string, found 1',
         'sysctl["x y"]: expected the name of a kernel parameter, found "x y"',
+      ],
+      [
+        { "../sysrq-trigger": "", "kernel/../../x": "", "a": "", "/vm/swappiness": "", "a..b": "" },
+        ...["../sysrq-trigger", "kernel/../../x", "a", "/vm/swappiness", "a..b"].map((key) =>
+          `sysctl${
+            key === "a" ? ".a" : `["${key}"]`
+          }: expected the name of a kernel parameter, found "${key}"`
+        ),
       ],
     ],
   },

@@ -49,6 +49,13 @@ const pairs: readonly [what: string, a: string, b: string, same: boolean][] = [
   ["it has no capabilities now", "", '"capabilities": []', false],
   ["system calls are not filtered now", "", '"seccomp": false', false],
   ["the host name differs", '"hostname": "a"', '"hostname": "b"', false],
+  ["a limit differs", "", '"limits": {"pids": 5}', false],
+  [
+    "a limit is written in another way",
+    '"limits": {"memory": "1K"}',
+    '"limits": {"memory": 1024}',
+    true,
+  ],
   ["only the stop delay differs", "", '"stopDelay": 1', true],
   ["only the jobs differ", "", '"cron": [{"schedule": "@daily", "command": "a"}]', true],
   ["only the final signal differs", "", '"finalSignal": "INT"', true],

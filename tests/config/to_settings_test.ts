@@ -10,10 +10,31 @@ function settingsOf(keys: string): ContainerSettings {
 Deno.test("an empty configuration is valid, and runs nothing", () => {
   assert.deepEqual(parsePrimary("{}", "f"), {
     containers: [],
+    volumes: [],
     checkInterval: 600,
     reloadInterval: 300,
     syslog: [],
+    sysctl: {},
   });
+});
+
+Deno.test("volumes are what their keys say; what a server exports is not formatted", () => {
+  const text = `{"volumes": [
+    {"path": "/a", "device": "sdf", "fstype": "xfs"},
+    {"path": "/b", "device": "LABEL=b", "fstype": "xfs", "options": "ro", "uid": 1, "gid": 2, "format": "ifBlank"},
+  ]}`;
+  assert.deepEqual(parsePrimary(text, "f").volumes, [
+    { path: "/a", device: "sdf", fstype: "xfs", options: "", format: "never" },
+    {
+      path: "/b",
+      device: "LABEL=b",
+      fstype: "xfs",
+      options: "ro",
+      uid: 1,
+      gid: 2,
+      format: "ifBlank",
+    },
+  ]);
 });
 
 Deno.test("a target of the log has a transport and the port that belongs to it", () => {
@@ -43,6 +64,7 @@ Deno.test("a container has defaults for everything but its manifest", () => {
     init: true,
     hostPid: false,
     logEnvironment: false,
+    limits: {},
     tmpfs: [],
     files: [],
     mounts: [],
@@ -62,6 +84,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     "docker": {"username": "u", "password": "p"}, "stopDelay": 4, "disabled": true,
     "seccomp": false, "readOnly": false, "init": false, "hostPid": true, "logEnvironment": true,
     "finalSignal": "USR1",
+    "limits": {"filedescriptors": 6, "memory": "2G", "cpu": 1.5, "pids": 7},
     "cron": [
       {"schedule": "@daily", "command": ["a", "b"]},
       {"schedule": "* * * * *", "command": "a b", "lock": "l"}
@@ -82,6 +105,7 @@ Deno.test("a container's settings are what its keys say, in one form", () => {
     init: false,
     hostPid: true,
     logEnvironment: true,
+    limits: { filedescriptors: 6, memory: 2 * 1024 ** 3, cpu: 1.5, pids: 7 },
     tmpfs: [
       { path: "/run" },
       { path: "/a" },

@@ -182,6 +182,19 @@ Deno.test("an end that nobody asked for is a warning that says how it came", asy
   });
 });
 
+Deno.test("processes that are killed for want of memory are told of in log and status, and so is an end by it", async () => {
+  using bench = new Bench();
+  const instance = await bench.run();
+  instance.cgroup.kill("a process was killed: out of memory");
+  const text = "Instance 1: a process was killed: out of memory";
+  assert.deepEqual(bench.log.lines("killed"), [`warning web: ${text}`]);
+  assert.equal(bench.lastError, text);
+  assert.equal(bench.driver.status().state, "running");
+  instance.cgroup.end = "exit status 137: out of memory";
+  await bench.end(instance, 137);
+  assert.equal(bench.lastError, "Instance 1 ended: exit status 137: out of memory");
+});
+
 Deno.test("after 10 min an instance has a clean record", async () => {
   using bench = new Bench();
   await bench.end(await bench.run());
@@ -347,7 +360,7 @@ Deno.test("with a stop timeout the old instance is killed when it is over, and t
   await bench.time.advance(1);
   assert.equal(old.kills, 1);
   assert.deepEqual(bench.log.lines("killed"), [
-    "warning web: Instance 1 is killed: it has not ended within its stopTimeout pid=101",
+    "warning web: Instance 1 is killed: it has not ended within the stopTimeout pid=101",
   ]);
   await bench.end(old);
   assert.equal(bench.containers.launches.length, 2);
@@ -372,6 +385,55 @@ Deno.test("an instance that is still being launched when its stop timeout is ove
   const instance = launch!.succeed(7);
   await bench.time.settle();
   assert.deepEqual([instance.terms, instance.kills], [1, 1]);
+});
+
+/** A driver that finds an instance of a Frontloader before it. */
+function driverAfter(bench: Bench): { driver: ContainerDriver; end(): void; kills(): number } {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  let killed = 0;
+  const driver = new ContainerDriver("web", {
+    ...bench.containers,
+    leftovers: (id) => id === "web" ? [{ pid: 9, ended, kill: () => void killed++ }] : [],
+  });
+  return { driver, end, kills: () => killed };
+}
+
+Deno.test("with stopBeforeStart an instance that a Frontloader before this one left has to end first, too", async () => {
+  using bench = new Bench();
+  const { driver, end } = driverAfter(bench);
+  assert.deepEqual(driver.pids, [9]);
+  driver.configure(containerSettings({ stopBeforeStart: true }), CHECK_INTERVAL);
+  await bench.pulled("a");
+  await bench.time.advance(MINUTE);
+  assert.equal(bench.containers.launches.length, 0);
+  assert.equal(driver.status().state, "new release waiting for the old one to end");
+  end();
+  await bench.time.settle();
+  assert.equal(bench.containers.launches.length, 1);
+});
+
+Deno.test("what a Frontloader before this one left is killed after the stop timeout, and not without", async () => {
+  using bench = new Bench();
+  const { driver, kills } = driverAfter(bench);
+  const settings = containerSettings({ stopBeforeStart: true });
+  driver.configure(settings, CHECK_INTERVAL);
+  await bench.pulled("a");
+  await bench.time.advance(MINUTE);
+  assert.equal(kills(), 0);
+  driver.configure({ ...settings, stopTimeout: 10 }, CHECK_INTERVAL);
+  await bench.time.advance(10_000);
+  assert.equal(kills(), 1);
+  assert.deepEqual(bench.log.lines("killed"), [
+    "warning web: What the Frontloader before this one left is killed: it has not ended within the stopTimeout pid=9",
+  ]);
+});
+
+Deno.test("without stopBeforeStart nobody waits for what a Frontloader before this one left", async () => {
+  using bench = new Bench();
+  const { driver } = driverAfter(bench);
+  driver.configure(containerSettings(), CHECK_INTERVAL);
+  await bench.pulled("a");
+  assert.equal(bench.containers.launches.length, 1);
 });
 
 Deno.test("if the new release cannot be launched the old one is at once, and the next try is put off", async () => {

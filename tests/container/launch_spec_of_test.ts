@@ -7,7 +7,12 @@ import { seccompFilter } from "../../src/container/seccomp/filter.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import { fakeImage } from "../support/fake_containers.ts";
 
-const place = { rootFs: "/tmp/root", init: "/usr/bin/tini-static", environment: {} };
+const place = {
+  rootFs: "/tmp/root",
+  init: "/usr/bin/tini-static",
+  cgroup: undefined,
+  environment: {},
+};
 
 function specOf(
   settings: Partial<ContainerSettings>,
@@ -45,6 +50,7 @@ Deno.test("a container is its settings over its image's configuration over the d
     tmpfs: [],
     finalSignal: "TERM",
     hostPid: false,
+    cgroup: null,
     hostname: "web",
   });
   assert.equal(seccomp, seccompFilter([]));

@@ -626,6 +626,15 @@ const rows: readonly Row[] = [
     effects: ["terminate 2", "pull", "killLater 9"],
   },
   {
+    name: "whoever is told to end beside others that are waited for has as much time as they had",
+    story: [
+      ...[...upgrading, "pulledB", "started2", "exits2", "foundA", "pulledA"] as const,
+      ...["configureImpatient", "restart", "configureImpatientOtherwise"] as const,
+    ],
+    state: "standby/pulling/1,3",
+    effects: ["terminate 3", "pull", "killLater 9"],
+  },
+  {
     name: "one that shall run alone from now on keeps running",
     story: [...running, "configureExclusive"],
     state: "running/none/",

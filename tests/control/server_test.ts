@@ -12,7 +12,9 @@ const status: SupervisorStatus = {
     appliedAt: undefined,
     readAt: undefined,
     lastError: undefined,
+    problems: [],
   },
+  volumes: [],
   containers: [],
 };
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { getLogger, type LogRecord } from "@logtape/logtape";
 import { formatRecord } from "../../src/log/log.ts";
+import { type ForeignMessage, logForeignMessage } from "../../src/log/foreign_message.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 
 type Category = readonly [string, ...string[]];
@@ -122,3 +123,42 @@ Deno.test("levels are padded to one width", () => {
     assert.equal(formatRecord({ ...base, level }).indexOf("web: x"), 33);
   }
 });
+
+const foreign: ForeignMessage = {
+  facility: 1,
+  severity: 5,
+  appName: "app",
+  procId: "7",
+  msgId: "id",
+  structuredData: '[a@1 b="c"]',
+  text: "text",
+};
+
+const foreignRows: readonly [name: string, changes: Partial<ForeignMessage>, line: string][] = [
+  ["a program's message stands behind its name and pid", {}, "notice  app[7]| text"],
+  ["one in a container stands behind that", { container: "web" }, "notice  web/app[7]| text"],
+  ["a program without a name", { appName: "", procId: "" }, "notice  -| text"],
+  [
+    "a program cannot be taken for a component",
+    { appName: "web:", procId: "" },
+    "notice  web:| text",
+  ],
+  [
+    "a program can neither forge lines nor command a terminal",
+    { appName: "a\x1b[2J", text: "x\ny" },
+    "notice  a\\u001b[2J[7]| x\\ny",
+  ],
+  [
+    "the kernel's message looks like a component's",
+    { facility: 0, severity: 0, appName: "kernel", procId: "" },
+    "emerg   kernel: text",
+  ],
+];
+
+for (const [name, changes, line] of foreignRows) {
+  Deno.test(name, () => {
+    using log = new CapturedLog();
+    logForeignMessage({ ...foreign, ...changes });
+    assert.deepEqual(log.lines(), [line]);
+  });
+}

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { ContainerSettings, Settings, SyslogSettings } from "../../src/config/settings.ts";
+import type {
+  ContainerSettings,
+  MountSettings,
+  Settings,
+  SyslogSettings,
+  VolumeSettings,
+} from "../../src/config/settings.ts";
 import { Supervisor } from "../../src/supervisor/supervisor.ts";
+import type { VolumeStatus } from "../../src/volumes/volume_driver.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 import { containerSettings } from "../support/container_settings.ts";
 import {
@@ -12,6 +19,7 @@ import {
 } from "../support/fake_containers.ts";
 import { FakeTime } from "../support/fake_time.ts";
 import { fixedRandom } from "../support/fixed_random.ts";
+import { volumeSettings } from "../support/volume_settings.ts";
 
 const RELOAD_INTERVAL = 300;
 const MINUTE = 60_000;
@@ -23,9 +31,11 @@ function settings(containers: Record<string, Partial<ContainerSettings>>): Setti
     containers: Object.entries(containers).map(([id, changes]) =>
       containerSettings({ id, ...changes })
     ),
+    volumes: [],
     checkInterval: 600,
     reloadInterval: RELOAD_INTERVAL,
     syslog: [],
+    sysctl: {},
   };
 }
 
@@ -34,11 +44,41 @@ function digestOf(configuration: Settings): string {
   return `sha256:${createHash("sha256").update(JSON.stringify(configuration)).digest("hex")}`;
 }
 
+/** Volumes that note what the supervisor does with them. */
+class FakeVolumes {
+  /** Paths of the configured ones. */
+  configured: string[] = [];
+  /** Called when they are configured. */
+  onConfigure = () => {};
+  /** What containers use of the machine. */
+  used: string[] = [];
+  stopped = false;
+
+  configure(volumes: readonly VolumeSettings[]): void {
+    this.configured = volumes.map(({ path }) => path);
+    this.onConfigure();
+  }
+
+  setUsed(mounts: readonly MountSettings[]): void {
+    this.used = mounts.map(({ outside }) => outside);
+  }
+
+  status(): VolumeStatus[] {
+    return [];
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return Promise.resolve();
+  }
+}
+
 /** A supervisor whose surroundings are all the test's own. */
 class Bench implements Disposable {
   readonly time = new FakeTime();
   readonly log = new CapturedLog();
   readonly containers = new FakeContainers();
+  readonly volumes = new FakeVolumes();
   /** What the configuration says when it is read, or why it cannot be. */
   configuration: Settings | Error = settings({});
   /** How often it was read. */
@@ -50,12 +90,15 @@ class Bench implements Disposable {
   readonly logTargets: (readonly SyslogSettings[])[] = [];
   /** What sweeping fails with. */
   sweepError: Error | undefined;
+  /** Kernel parameters that were set. */
+  readonly parameters: Settings["sysctl"][] = [];
+  parameterProblems: string[] = [];
   readonly supervisor: Supervisor;
   readonly #random = fixedRandom(0.5);
   #lastPid = 100;
 
   constructor() {
-    const { pull, resolveDigest, launch } = this.containers;
+    const { pull, resolveDigest, launch, missingVolume } = this.containers;
     this.supervisor = new Supervisor({
       loadSettings: async () => {
         this.reads++;
@@ -64,7 +107,12 @@ class Bench implements Disposable {
         if (configuration instanceof Error) throw configuration;
         return { settings: configuration, digest: digestOf(configuration) };
       },
-      containers: { pull, resolveDigest, launch },
+      setKernelParameters: (parameters) => {
+        this.parameters.push(parameters);
+        return this.parameterProblems;
+      },
+      containers: { pull, resolveDigest, launch, missingVolume },
+      volumes: this.volumes,
       forwardLog: (targets) => void this.logTargets.push(targets),
       sweepLayers: (inUse) => {
         this.sweeps.push([...inUse].sort());
@@ -124,6 +172,57 @@ async function isSettled(promise: Promise<unknown>, time: FakeTime): Promise<boo
   await time.settle();
   return settled;
 }
+
+// Volumes
+
+Deno.test("volumes are configured before the containers that may wait for them, at every change", async () => {
+  using bench = new Bench();
+  const before: number[] = [];
+  bench.volumes.onConfigure = () => before.push(bench.containers.pulls.length);
+  const first = { ...settings({ a: {} }), volumes: [volumeSettings({ path: "/srv" })] };
+  await bench.reload(first);
+  assert.deepEqual([bench.volumes.configured, before], [["/srv"], [0]]);
+  assert.equal(bench.containers.pulls.length, 1);
+  await bench.reload({ ...settings({ a: {}, b: {} }), volumes: [] });
+  assert.deepEqual([bench.volumes.configured, before], [[], [0, 1]]);
+});
+
+Deno.test("what a container mounts is in use from before its launch to its end, also while it leaves", async () => {
+  using bench = new Bench();
+  const mounts = [{ inside: "/data", outside: "/srv/a", readOnly: false }];
+  await bench.reload(settings({ a: { mounts }, b: {} }));
+  assert.deepEqual(bench.volumes.used, []);
+  bench.containers.pulls[0]!.succeed(fakeImage("a"));
+  await bench.time.settle();
+  assert.deepEqual(bench.volumes.used, ["/srv/a"]);
+  const instance = bench.containers.lastLaunch.succeed(101);
+  await bench.time.settle();
+  await bench.reload(settings({ b: {} }));
+  assert.deepEqual(bench.volumes.used, ["/srv/a"]);
+  await bench.end(instance);
+  assert.deepEqual(bench.volumes.used, []);
+});
+
+Deno.test("volumes are given up once all containers have ended", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: {} }));
+  const instance = await bench.up();
+  const stopped = bench.supervisor.stop();
+  await bench.time.advance(HOUR);
+  assert.equal(bench.volumes.stopped, false);
+  await bench.end(instance);
+  await stopped;
+  assert.equal(bench.volumes.stopped, true);
+});
+
+Deno.test("the status of a container that waits for a volume says so, and one that runs does not", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({ a: {} }));
+  bench.containers.missing = "/srv";
+  assert.deepEqual(bench.states, ['a: pulling, waiting for the volume "/srv"']);
+  await bench.up();
+  assert.deepEqual(bench.states, ["a: running"]);
+});
 
 // Configuration
 
@@ -564,7 +663,9 @@ Deno.test("status says what runs, since when, from which digest", async () => {
       appliedAt: "2030-01-01T00:00:01.000Z",
       readAt: "2030-01-01T00:00:01.000Z",
       lastError: undefined,
+      problems: [],
     },
+    volumes: [],
     containers: [{
       id: "a",
       state: "running",
@@ -580,6 +681,27 @@ Deno.test("status says what runs, since when, from which digest", async () => {
       lastError: undefined,
     }],
   });
+});
+
+Deno.test("kernel parameters that cannot be set are told of in log and status, and containers run nevertheless", async () => {
+  using bench = new Bench();
+  bench.parameterProblems = ["Cannot set it"];
+  await bench.reload({ ...settings({ a: {} }), sysctl: { "a.b": "1" } });
+  assert.deepEqual(bench.parameters, [{ "a.b": "1" }]);
+  assert.deepEqual(bench.log.lines("Cannot set it"), ["error   supervisor: Cannot set it"]);
+  assert.deepEqual(bench.supervisor.status().configuration.problems, ["Cannot set it"]);
+  assert.deepEqual(bench.states, ["a: pulling"]);
+  bench.parameterProblems = [];
+  await bench.reload(settings({ a: {} }));
+  assert.deepEqual(bench.supervisor.status().configuration.problems, []);
+});
+
+Deno.test("kernel parameters are set only when a configuration is applied", async () => {
+  using bench = new Bench();
+  await bench.reload(settings({}));
+  await bench.reload(settings({}));
+  await bench.reload(new Error("bad"));
+  assert.equal(bench.parameters.length, 1);
 });
 
 Deno.test("neither status nor log hold a secret", async () => {

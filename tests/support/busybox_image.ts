@@ -6,6 +6,9 @@ import { digestOf, type RegistryServer } from "./registry_server.ts";
 /** A file of an image's upper layer: its contents, or those and a mode. */
 export type ImageFile = string | { readonly contents: string; readonly mode: number };
 
+/** Where images go. */
+export type ImageTarget = Pick<RegistryServer, "addBlob" | "putManifest">;
+
 /** What {@linkcode pushBusyboxImage} makes. */
 export interface BusyboxImage {
   readonly repository: string;
@@ -23,7 +26,7 @@ let base: Promise<Uint8Array> | undefined;
 
 /** Pushes an image of two layers: busybox with all its applets, which is the same every time, and the given files. */
 export async function pushBusyboxImage(
-  registry: RegistryServer,
+  registry: ImageTarget,
   { repository, tag, files = {}, entrypoint = [], cmd = [], env = [], workingDir = "" }:
     BusyboxImage,
 ): Promise<Digest> {
@@ -47,6 +50,20 @@ export async function pushBusyboxImage(
     layers: layers.map((tar) =>
       registry.addBlob(gzipSync(tar), "application/vnd.oci.image.layer.v1.tar+gzip")
     ),
+  });
+}
+
+/** Pushes an image that runs a shell script, with the tag `latest`. */
+export function pushScript(
+  registry: RegistryServer,
+  repository: string,
+  script: string,
+): Promise<Digest> {
+  return pushBusyboxImage(registry, {
+    repository,
+    tag: "latest",
+    files: { "/start": { contents: `#!/bin/sh\n${script}\n`, mode: 0o755 } },
+    entrypoint: ["/start"],
   });
 }
 

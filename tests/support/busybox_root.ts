@@ -50,6 +50,7 @@ export class BusyboxRoot implements Disposable {
       seccomp: seccompFilter(changes.capabilities ?? []),
       finalSignal: "TERM",
       hostPid: false,
+      cgroup: null,
       mounts: [],
       tmpfs: [],
       files: [],

@@ -6,6 +6,7 @@ import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
 import type { RunningInstance } from "../../src/container/container_driver.ts";
 import { parsePrimary } from "../../src/config/parse.ts";
 import { findInitProgram } from "../../src/container/init_program.ts";
+import { CgroupTree } from "../../src/container/cgroup/cgroup_tree.ts";
 import { launchInstance } from "../../src/container/instance_launcher.ts";
 import type { OutputStream } from "../../src/container/launcher.ts";
 import type { Release } from "../../src/container/lifecycle.ts";
@@ -148,6 +149,7 @@ export class ConfiguredContainers implements Disposable {
       init: findInitProgram(),
       environment: {},
       stages: this.#stages,
+      cgroups: CgroupTree.none("this is a test"),
       mountSource: "frontloader-test",
     }, onLine);
   }

@@ -15,6 +15,7 @@ export function containerSettings(changes: Partial<ContainerSettings> = {}): Con
     init: true,
     hostPid: false,
     logEnvironment: false,
+    limits: {},
     tmpfs: [],
     files: [],
     mounts: [],

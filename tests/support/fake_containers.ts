@@ -1,5 +1,7 @@
 import type { ExitStatus } from "../../ffi/process.ts";
 import type { ContainerSettings } from "../../src/config/settings.ts";
+import { describeExit } from "../../src/container/children.ts";
+import type { InstanceCgroup } from "../../src/container/cgroup/instance_cgroup.ts";
 import type { DriverServices, RunningInstance } from "../../src/container/container_driver.ts";
 import type { FinalSignal } from "../../src/container/final_signal.ts";
 import type { RunningJob } from "../../src/container/job_launcher.ts";
@@ -49,6 +51,26 @@ export class FakeCall<T> {
   }
 }
 
+/** A cgroup of which the test says what happens in it. */
+export class FakeCgroup implements InstanceCgroup {
+  /** How the instance ended, if the cgroup knows more than its status. */
+  end: string | undefined;
+  #listener: (text: string) => void = () => {};
+
+  onKill(listener: (text: string) => void): void {
+    this.#listener = listener;
+  }
+
+  describeEnd(status: ExitStatus): string {
+    return this.end ?? describeExit(status);
+  }
+
+  /** Something was killed. */
+  kill(text: string): void {
+    this.#listener(text);
+  }
+}
+
 /** A job, started and ended by the test. */
 export class FakeJob implements RunningJob {
   readonly pid: number;
@@ -95,6 +117,7 @@ export class FakeJob implements RunningJob {
 /** An instance that runs until the test ends it. */
 export class FakeInstance implements RunningInstance {
   readonly pid: number;
+  readonly cgroup = new FakeCgroup();
   /** How often it was asked to end, and how it was asked last. */
   terms = 0;
   finalSignal: FinalSignal | undefined;
@@ -190,6 +213,11 @@ export class FakeContainers implements DriverServices {
     this.launches.push(launch);
     return launch.answer;
   };
+
+  /** A volume that is not there. */
+  missing: string | undefined;
+
+  missingVolume = (): string | undefined => this.missing;
 
   onChange = (): void => {
     this.changes++;

@@ -1,6 +1,6 @@
 import type { Digest } from "../../src/registry/digest.ts";
 import type { ContainerStatus } from "../../src/container/container_driver.ts";
-import { pushBusyboxImage } from "./busybox_image.ts";
+import { pushScript } from "./busybox_image.ts";
 import {
   eventually,
   type FrontloaderOptions,
@@ -76,12 +76,7 @@ export class FrontloaderFixture implements AsyncDisposable {
 
   /** Pushes an image that runs a shell script. */
   push(repository: string, script: string): Promise<Digest> {
-    return pushBusyboxImage(this.registry, {
-      repository,
-      tag: "latest",
-      files: { "/start": { contents: `#!/bin/sh\n${script}\n`, mode: 0o755 } },
-      entrypoint: ["/start"],
-    });
+    return pushScript(this.registry, repository, script);
   }
 
   /**

@@ -42,11 +42,14 @@ export class MetadataServer implements AsyncDisposable {
   readonly #abort = new AbortController();
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  /** @param port 0 for any */
-  constructor({ port = 0 }: { port?: number } = {}) {
+  /**
+   * @param hostname where to listen
+   * @param port 0 for any
+   */
+  constructor({ hostname = "127.0.0.1", port = 0 }: { hostname?: string; port?: number } = {}) {
     const { signal } = this.#abort;
     this.#server = Deno.serve(
-      { hostname: "127.0.0.1", port, signal, onListen() {} },
+      { hostname, port, signal, onListen() {} },
       async (request) => {
         const response = await this.#answer(request);
         const { pathname } = new URL(request.url);
@@ -57,7 +60,8 @@ export class MetadataServer implements AsyncDisposable {
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}`;
+    const { hostname, port } = this.#server.addr;
+    return `http://${hostname}:${port}`;
   }
 
   /** Makes it the service of an instance as it is found in the field. */

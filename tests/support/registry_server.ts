@@ -35,6 +35,8 @@ export interface BearerAuth {
 /** What can be chosen at the start. */
 export interface RegistryServerOptions {
   readonly auth?: RegistryAuth;
+  /** Where to listen, default 127.0.0.1. */
+  readonly hostname?: string;
   /** Default: a free one. */
   readonly port?: number;
   /** Asked before anything else; what it returns is the answer. */
@@ -71,9 +73,9 @@ export interface LoggedRequest {
 
 /** A running registry. */
 export interface RegistryServer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT` */
+  /** `http://HOSTNAME:PORT` */
   readonly origin: string;
-  /** `127.0.0.1:PORT` */
+  /** `HOSTNAME:PORT` */
   readonly host: string;
   /** All requests so far, in the order of their answers. Empty it with `log.length = 0`. */
   readonly log: LoggedRequest[];
@@ -105,7 +107,7 @@ const BLOB_PATH = /^\/v2\/(.+)\/blobs\/([^/]+)$/;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** Starts a registry on 127.0.0.1. */
+/** Starts a registry. */
 export function startRegistry(options: RegistryServerOptions = {}): RegistryServer {
   return new MemoryRegistry(options);
 }
@@ -136,12 +138,13 @@ class MemoryRegistry implements RegistryServer {
     this.auth = options.auth ?? { type: "none" };
     this.hook = options.hook;
     this.#server = Deno.serve({
-      hostname: "127.0.0.1",
+      hostname: options.hostname ?? "127.0.0.1",
       port: options.port ?? 0,
       onListen: () => {},
       onError: () => new Response(null, { status: 500 }), // what breaks here was broken on purpose
     }, (request) => this.#serve(request));
-    this.host = `127.0.0.1:${this.#server.addr.port}`;
+    const { hostname, port } = this.#server.addr;
+    this.host = `${hostname}:${port}`;
     this.origin = `http://${this.host}`;
   }
 

@@ -21,6 +21,7 @@ class Driven implements AsyncDisposable {
       pull: () => Promise.resolve(this.#containers.release(PROGRAM).image),
       resolveDigest: () => Promise.reject(new Error("nobody asks")),
       launch: (release, onLine) => this.#containers.launch(release, onLine),
+      missingVolume: () => undefined,
       onChange: () => {},
       nextRun: (_schedule, { after }) => new Date(Math.floor(after.getTime() / 200) * 200 + 200),
     });

@@ -15,7 +15,7 @@ class Bench implements AsyncDisposable {
   readonly #directory = new TemporaryDirectory();
   readonly path = `${this.#directory.path}/log`;
   readonly log = new CapturedLog();
-  readonly deviceLog = new DeviceLog(this.path);
+  readonly deviceLog = new DeviceLog(this.path, () => undefined);
 
   send(...messages: (string | Uint8Array)[]): void {
     for (const message of messages) {
@@ -115,19 +115,46 @@ Deno.test("the socket is removed at the end, and what was sent before is not los
   assert.throws(() => bench.send("<14>a: 3"), /ENOENT/);
   assert(namesIn("/proc/self/fd").length < before);
   // Closed: the path can be used again.
-  await new DeviceLog(bench.path).close();
+  await new DeviceLog(bench.path, () => undefined).close();
   bench.log[Symbol.dispose]();
 });
 
+Deno.test("a /dev/log that is somebody else's is left alone", async () => {
+  await using other = new Bench();
+  using directory = new TemporaryDirectory();
+  const link = `${directory.path}/link`;
+  Deno.symlinkSync(other.path, link);
+  const file = `${directory.path}/file`;
+  Deno.writeTextFileSync(file, "");
+  for (const path of [other.path, link, file]) {
+    assert.throws(() => new DeviceLog(path, () => undefined), /: EADDRINUSE$/);
+  }
+  other.send("<14>a: still received");
+  await other.line("still received");
+  assert.deepEqual(namesIn(directory.path), ["file", "link"]);
+});
+
+Deno.test("a socket that one who was killed has left behind is replaced", async () => {
+  using directory = new TemporaryDirectory();
+  const path = `${directory.path}/log`;
+  const script = `import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).bind(sys.argv[1])`;
+  await runCommand(["python3", "-c", script, path]);
+  await new DeviceLog(path, () => undefined).close();
+  assert.deepEqual(namesIn(directory.path), []);
+});
+
 Deno.test("a path that is too long for a socket is an error that says so", () => {
-  assert.throws(() => new DeviceLog(`/tmp/${"x".repeat(200)}`), /ENAMETOOLONG/);
+  assert.throws(() => new DeviceLog(`/tmp/${"x".repeat(200)}`, () => undefined), /ENAMETOOLONG/);
 });
 
 Deno.test("a container that mounts /dev/log logs to Frontloader and its receivers", async () => {
   await using receiver = await SyslogReceiver.start();
   await using fixture = new FrontloaderFixture();
   const socket = `${fixture.directory}/log`;
-  const script = `logger -t app -p local3.warning 'from "inside" käse'\n${untilTerm("ready")}`;
+  // One that has ended before its message is read could not be told from others any more: this one waits for more to send.
+  const script = `(echo 'from "inside" käse'; exec sleep 1000) | logger -t app -p local3.warning &
+    ${untilTerm("ready")}`;
   await fixture.push("web", script);
   fixture.configure({
     container: {
@@ -140,15 +167,16 @@ Deno.test("a container that mounts /dev/log logs to Frontloader and its receiver
     syslog: [{ host: "127.0.0.1", port: receiver.ports.tcp, transport: "tcp" }],
   });
   const frontloader = fixture.start({ FL_DEV_LOG: socket });
-  await frontloader.waitForLine(/Z warning app\[\d+\]\| from "inside" käse$/);
+  await frontloader.waitForLine(/Z warning web\/app\[\d+\]\| from "inside" käse$/);
   const text = 'from "inside" käse';
   const message = await receiver.waitFor(text, ({ MESSAGE }) => MESSAGE === text);
-  const { FACILITY, PRIORITY, PROGRAM, PID, HOST } = message;
-  assert.deepEqual({ FACILITY, PRIORITY, PROGRAM, HOST }, {
+  const { FACILITY, PRIORITY, PROGRAM, PID, HOST, _SDATA } = message;
+  assert.deepEqual({ FACILITY, PRIORITY, PROGRAM, HOST, _SDATA }, {
     FACILITY: "local3",
     PRIORITY: "warning",
     PROGRAM: "app",
     HOST: Deno.hostname(),
+    _SDATA: { "frontloader@32473": { container: "web" } },
   });
   assert.match(PID!, /^\d+$/);
   await frontloader.stop();

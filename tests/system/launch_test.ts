@@ -159,7 +159,7 @@ Deno.test("a program that dies of a signal ends with 128 and its number, as in a
 Deno.test("TERM reaches the whole process group", async () => {
   using root = new BusyboxRoot();
   const script =
-    "trap 'echo outer; exit 3' TERM; sh -c \"trap 'echo inner' TERM; echo ready; sleep 60\" & wait; wait";
+    "trap 'wait; echo outer; exit 3' TERM; sh -c \"trap 'echo inner' TERM; echo ready; sleep 60\" & wait; wait";
   const { stdout, status } = await root.launch(root.spec(script), async (pid, lines) => {
     await eventually("the container is ready", () => lines.includes("ready") || undefined);
     kill(pid, Signal.TERM);

@@ -66,6 +66,7 @@ Deno.test("status tells what runs, since when, from which digest", async () => {
         state: "running",
       }],
       failures: 0,
+      jobs: [],
     },
   );
   for (const time of [since, configuration.appliedAt, instance!.since]) {

@@ -6,9 +6,10 @@ import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { isProcess } from "../support/machine_facts.ts";
 import { type ChildProcess, childrenOf } from "../support/process_facts.ts";
 
-/** A script that ends on nothing but KILL, or where a file says so. */
+/** A script that ends on nothing but KILL, or where a file says so; and after a minute, should a test forget it. */
 function stubborn(line: string): string {
-  return `trap '' TERM\necho "${line}"\nwhile [ ! -e /out/end ]; do sleep 0.05; done`;
+  return `trap '' TERM\necho "${line}"
+    i=0; while [ ! -e /out/end ] && [ $i -lt 1200 ]; do sleep 0.05; i=$((i+1)); done`;
 }
 
 /** Starts one container that runs alone. */
@@ -75,7 +76,7 @@ for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true 
     assertOrder(
       frontloader,
       /Instance 1 gets TERM/,
-      /Instance 1 is killed: it has not ended within its stopTimeout/,
+      /Instance 1 is killed: it has not ended within the stopTimeout/,
       /Instance 1 ended: signal 9 \(SIGKILL\)/,
       /Instance 2 runs/,
     );
@@ -141,6 +142,45 @@ Deno.test("a container that is disabled and enabled again waits for its old inst
   await frontloader.waitForLine(/Instance 2 runs/);
   assertOrder(frontloader, /Instance 1 ended/, /Instance 2 runs/);
 });
+
+for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true } })) {
+  Deno.test(`after Frontloader was killed the next one waits for what it left, too (${form})`, async () => {
+    await using fixture = new FrontloaderFixture();
+    const frontloader = await startAlone(fixture, stubborn("version 1"), keys);
+    const { instances: [old] } = await containerStatus(frontloader, "app");
+    Deno.kill(frontloader.pid, "SIGKILL");
+    await frontloader.status;
+    const next = fixture.start();
+    await next.waitForLine(/app: An instance of the Frontloader before this one .* pid=/);
+    await next.waitForLine(/app: Pulled/);
+    const { state } = await containerStatus(next, "app");
+    assert.equal(state, "new release waiting for the old one to end");
+    assert(isProcess(old!.pid!));
+    Deno.writeTextFileSync(`${fixture.directory}/out/end`, "");
+    await next.waitForLine(/Instance 1 runs/);
+    await eventually("it is gone", () => !isProcess(old!.pid!) || undefined);
+    await next.stop();
+    await fixture.assertNothingLeft();
+  });
+
+  Deno.test(`after Frontloader was killed the next one kills what it left only after a stopTimeout (${form})`, async () => {
+    await using fixture = new FrontloaderFixture();
+    const frontloader = await startAlone(fixture, stubborn("version 1"), {
+      stopTimeout: 1,
+      ...keys,
+    });
+    const { instances: [old] } = await containerStatus(frontloader, "app");
+    Deno.kill(frontloader.pid, "SIGKILL");
+    await frontloader.status;
+    const next = fixture.start();
+    await next.waitForLine(/What the Frontloader before this one left is killed/);
+    await next.waitForLine(/Instance 1 runs/);
+    await eventually("it is gone", () => !isProcess(old!.pid!) || undefined);
+    Deno.writeTextFileSync(`${fixture.directory}/out/end`, "");
+    await next.stop();
+    await fixture.assertNothingLeft();
+  });
+}
 
 /** The processes below this one. */
 function descendantsOf(pid: number): ChildProcess[] {

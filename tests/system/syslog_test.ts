@@ -193,3 +193,43 @@ Deno.test("SIGHUP: targets are added, changed and removed", async () => {
   await frontloader.stop();
   assert.equal(texts().filter((text) => text === again).length, 2, texts().join("\n"));
 });
+
+Deno.test("no secret is in what is sent, whatever the level", async () => {
+  await using receiver = await SyslogReceiver.start();
+  await using fixture = new FrontloaderFixture();
+  await fixture.push("web", untilTerm("ready"));
+  const secret = (name: string) => `hunter-${name}`;
+  const configuration = {
+    containers: [
+      {
+        id: "web",
+        manifest: fixture.image("web"),
+        docker: { username: "me", password: secret("registry") },
+        environment: { API_KEY: secret("environment"), PLAIN: "to be seen" },
+        files: { "/etc/key": secret("file") },
+        logEnvironment: true,
+      },
+      {
+        id: "unreachable",
+        manifest: "http://127.0.0.1:1/v2/web/manifests/latest",
+        docker: { username: "me", password: secret("unreachable") },
+      },
+    ],
+    syslog: [{ ...targetOf(receiver, "tcp"), level: "debug" }],
+  };
+  await using server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => Response.json(configuration),
+  );
+  const { port } = server.addr;
+  const url = `http://me:${secret("url")}@127.0.0.1:${port}/a?token=${secret("query")}`;
+  const frontloader = fixture.start({}, { args: ["-c", url, "--debug"] });
+  await frontloader.waitForLine(/ unreachable: Next try in /);
+  await frontloader.waitForLine(/ web\| ready$/);
+  await frontloader.stop();
+  await receiver.waitFor("the end", ({ MESSAGE }) => MESSAGE === "Stopped");
+  const text = JSON.stringify(receiver.messages);
+  assert(text.includes("to be seen") && text.includes(`127.0.0.1:${port}`), text);
+  assert(!text.includes("hunter"), text);
+  assert(!frontloader.lines.join("\n").includes("hunter"));
+});

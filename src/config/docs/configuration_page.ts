@@ -88,6 +88,43 @@ Where \`HTTP_PROXY\` is set, \`NO_PROXY\` has to name \`169.254.169.254\`, as fo
 For tests, \`AWS_EC2_METADATA_SERVICE_ENDPOINT\` says where the metadata service is, and
 \`AWS_ENDPOINT_URL\` (or \`AWS_ENDPOINT_URL_SECRETS_MANAGER\`, \`_SSM\`, \`_S3\`, \`_ECR\`) where AWS is.
 
+## The log
+
+Frontloader logs to standard output, one line an event: time, level, component, message, and what
+else is known as \`key=value\`. What a container puts out stands behind \`ID|\`.
+
+Where it is process 1 it receives what programs log with syslog(3) at \`/dev/log\`, which containers
+get by the mount \`"/dev/log": "/dev/log"\`, and reads the kernel's log. On a machine with another
+init both are the business of that one; \`FL_DEV_LOG=PATH\` makes a socket elsewhere, for tests say.
+
+All of it goes to every target of \`syslog\`, in the form of RFC 5424, as far as its \`level\` lets it:
+
+| line                              | facility and severity                   | APP-NAME      | PROCID      | MSGID              |
+| --------------------------------- | --------------------------------------- | ------------- | ----------- | ------------------ |
+| Frontloader's own                 | daemon, by its level                    | \`frontloader\` | Frontloader | the component      |
+| output of a container             | daemon.info, daemon.err from its stderr | the id        |             | \`stdout\`, \`stderr\` |
+| by a program at \`/dev/log\`        | its own, but user in place of kern      | its own       | its own     | its own            |
+| the kernel's                      | its own                                 | \`kernel\`      |             |                    |
+| in the kernel's log, by a program | its own                                 | \`kmsg\`        |             |                    |
+
+What a program logs from a container has the container's id as structured data, and in front of its
+name on standard output, unless the program has ended before its message was read. The context of
+Frontloader's own lines is structured data, in the element \`frontloader@32473\`. Text is UTF-8, with
+a BOM in front where it is more than ASCII; control characters are escaped. Over UDP a message has
+1180 bytes at most, which pass any path in one piece, over TCP and TLS 8192; longer ones are cut
+off.
+
+A target that cannot be reached is an error in the log, once, and is tried again with back-off up to
+a minute; its name is looked up each time. Up to 1 MiB waits for it. Beyond that lines are dropped,
+and where they are missing the target gets a line that says how many. Over TCP and TLS a message
+that was not taken as a whole is sent again; what the kernel has taken and could not deliver,
+because the receiver's machine died, is lost. Over TLS the receiver's certificate has to be valid
+for \`host\`, by the certificate authorities that Deno trusts: \`DENO_CERT\` names a file with further
+ones, and \`DENO_TLS_CA_STORE=system\` makes it trust the machine's.
+
+What is logged before the first configuration is kept for its targets, up to 256 KiB. When
+Frontloader ends, or a target is removed, what is left for it is sent within 5 s.
+
 ## What is wrong with it
 
 Every mistake is an error, unknown keys and keys that are there twice among them, and all are told

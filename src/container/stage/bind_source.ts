@@ -23,7 +23,8 @@ export function bindSources(
   }));
 }
 
-function isGlob(text: string): boolean {
+/** True if a text is a pattern of paths. */
+export function isGlob(text: string): boolean {
   return /[*?[]/.test(text);
 }
 
@@ -53,7 +54,7 @@ function matches(directory: string, part: string): string[] {
 }
 
 /** What glob(7) says of one path component, without classes by name such as `[[:alpha:]]`. */
-function globExpression(part: string): RegExp {
+export function globExpression(part: string): RegExp {
   // A "]" right behind the beginning of a class belongs to it; a "[" that begins none is itself.
   const source = part.replace(
     /\[([!^]?)(\]?[^\]]*)\]|[^]/g,

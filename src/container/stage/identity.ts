@@ -1,14 +1,15 @@
 import { joinNewSessionKeyring } from "../../../ffi/credentials.ts";
 import { changeOwner } from "../../../ffi/descriptors.ts";
-import { resetSignals, umask } from "../../../ffi/process.ts";
+import { umask } from "../../../ffi/process.ts";
 import { type ProcessSpec, StageDescriptor } from "../launch_spec.ts";
 import { findCommand } from "./command_lookup.ts";
 import { assumeCredentials } from "./credentials.ts";
+import { limitOpenFiles } from "./open_files.ts";
 import { filterSystemCalls } from "./system_calls.ts";
 
 /**
- * Becomes, in the container's root already, who its programs are: all that comes between there and exec. What this process
- * has open must be marked close-on-exec before.
+ * Becomes, in the container's root already, who its programs are: all that comes between there and exec. Signals must be reset
+ * and what this process has open be marked close-on-exec before.
  *
  * @returns the program's path
  * @throws {Error} if there is no such program, or a step fails
@@ -18,10 +19,10 @@ export function assumeIdentity(spec: ProcessSpec): string {
   changeOwner(StageDescriptor.STDOUT, spec.uid, spec.gid);
   changeOwner(StageDescriptor.STDERR, spec.uid, spec.gid);
   umask(0o022);
-  resetSignals();
   joinNewSessionKeyring();
   // Images have working directories that are not for every user; with root squashed, such as on NFS, it is the other way round.
   const isThere = changeToWorkingDirectory(spec.cwd, { evenIfDenied: true });
+  limitOpenFiles(spec.openFiles);
   assumeCredentials(spec);
   if (!isThere) changeToWorkingDirectory(spec.cwd);
   const program = findCommand(spec.argv[0] ?? "", spec.env["PATH"] ?? "");

@@ -13,8 +13,9 @@
 import { setDumpable } from "../../../ffi/credentials.ts";
 import { changeOwner, close, sealedMemfd } from "../../../ffi/descriptors.ts";
 import { CloneFlag, NAMESPACES, setns, unshare } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom } from "../../../ffi/process.ts";
+import { closeOnExecFrom, resetSignals } from "../../../ffi/process.ts";
 import { JobDescriptor, type JobSpec, StageDescriptor } from "../launch_spec.ts";
+import { enterCgroup } from "./cgroup.ts";
 import { runFace } from "./face.ts";
 import { assumeIdentity } from "./identity.ts";
 import { becomeInit, sayReady } from "./init.ts";
@@ -30,8 +31,10 @@ export function runJob(): number {
 }
 
 function becomeJob(spec: JobSpec): never {
+  enterCgroup(spec.cgroup);
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = sealedMemfd("init", Deno.readFileSync(spec.init));
+  resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   enterNamespaces();
   // The spent pipe stays: it is at its end at once. The container's /dev/null may have become something else, even a FIFO

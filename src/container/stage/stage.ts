@@ -13,9 +13,10 @@ import {
   setHostname,
   unshare,
 } from "../../../ffi/namespaces.ts";
-import { closeOnExecFrom, exec, Signal, umask } from "../../../ffi/process.ts";
+import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { type LaunchSpec, StageDescriptor } from "../launch_spec.ts";
+import { enterCgroup, mountCgroup } from "./cgroup.ts";
 import { runFace } from "./face.ts";
 import { assumeIdentity } from "./identity.ts";
 import { becomeInit, sayReady } from "./init.ts";
@@ -38,6 +39,7 @@ export function runStage(): number {
 
 function becomeContainer(spec: LaunchSpec): never {
   umask(0);
+  enterCgroup(spec.cgroup);
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = spec.init === null ? undefined : sealedMemfd("init", Deno.readFileSync(spec.init));
 
@@ -57,6 +59,7 @@ function becomeContainer(spec: LaunchSpec): never {
       root.writeFile(path, encoder.encode(contents), attributes);
     }
     mountKernelFileSystems(root);
+    if (spec.cgroup !== null) mountCgroup(root);
     mountDeviceDirectory(root);
     // The container's own: root in there may change its mode and owner, which must not be those of the machine's.
     const nullDevice = root.open("/dev/null");
@@ -70,6 +73,7 @@ function becomeContainer(spec: LaunchSpec): never {
   }
   enterRoot();
 
+  resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
   const program = assumeIdentity(spec);
   sayReady();

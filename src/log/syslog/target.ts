@@ -84,23 +84,23 @@ export class SyslogTarget {
     while (true) {
       // What came before that waits for one last try.
       const isLast = this.#isClosing;
-      const startedAt = performance.now();
-      const reason = await this.#serve();
+      const { reason, servedMs } = await this.#serve();
       if (this.#abort.signal.aborted || isLast || this.#isClosing && this.#queue.isEmpty) return;
-      failures = performance.now() - startedAt > STABLE_MS ? 1 : failures + 1;
+      failures = servedMs > STABLE_MS ? 1 : failures + 1;
       this.#sayDown(reason);
       await this.#pause(Math.min(backoffMs(failures, Math.random()), LONGEST_WAIT_MS));
     }
   }
 
-  /** Serves it over one connection. Returns when that is broken, and why it is, or when there is nothing left to do. */
-  async #serve(): Promise<unknown> {
+  /** Serves it over one connection. Returns when that is broken, with the reason, or when there is nothing left to do. */
+  async #serve(): Promise<{ readonly reason: unknown; readonly servedMs: number }> {
     let connection: SyslogConnection;
     try {
       connection = await this.#services.open(this.settings, this.#abort.signal);
     } catch (error) {
-      return error;
+      return { reason: error, servedMs: 0 };
     }
+    const startedAt = performance.now();
     const end = () => void connection.close();
     this.#abort.signal.addEventListener("abort", end, { once: true });
     if (this.#abort.signal.aborted) end();
@@ -108,7 +108,7 @@ export class SyslogTarget {
     const reason = await this.#feed(connection);
     this.#abort.signal.removeEventListener("abort", end);
     await connection.close();
-    return reason;
+    return { reason, servedMs: performance.now() - startedAt };
   }
 
   async #feed(connection: SyslogConnection): Promise<unknown> {

@@ -6,15 +6,25 @@ import { formatMessage } from "../../../src/log/syslog/rfc5424.ts";
 import { CapturedLog } from "../../support/captured_log.ts";
 
 /** What is sent of what `write` logs, from the PRI on, without the time. */
-function sent(write: () => void): string {
+function sent(write: () => void, hostname = "host"): string {
   using log = new CapturedLog();
   write();
-  const message = messageOf(log.records[0]!, { hostname: "host", pid: 12 });
+  const message = messageOf(log.records[0]!, { hostname, pid: 12 });
   return new TextDecoder().decode(formatMessage(message, 8192)).replace(/ \S+Z /, " ");
 }
 
 const own = getLogger(["frontloader", "web"]);
 const output = getLogger(["output", "web.1"]);
+
+const foreign = {
+  facility: 1,
+  severity: 5,
+  appName: "app",
+  procId: "",
+  msgId: "",
+  structuredData: "",
+  text: "x",
+};
 
 const rows: readonly [name: string, write: () => void, line: string][] = [
   [
@@ -56,8 +66,27 @@ const rows: readonly [name: string, write: () => void, line: string][] = [
       }),
     '<85>1 host sshd 99 m [a@1 b="c"] Accepted',
   ],
+  [
+    "what a container has logged says which one, behind its own data",
+    () => logForeignMessage({ ...foreign, structuredData: '[a@1 b="c"]', container: "web" }),
+    '<13>1 host app - - [a@1 b="c"][frontloader@32473 container="web"] x',
+  ],
+  [
+    "nobody but Frontloader says what container something is from",
+    () =>
+      logForeignMessage({
+        ...foreign,
+        structuredData: '[a@1 b="c"][frontloader@32473 container="other"]',
+      }),
+    "<13>1 host app - - - x",
+  ],
 ];
 
 for (const [name, write, line] of rows) {
   Deno.test(name, () => assert.equal(sent(write), line));
 }
+
+Deno.test("a machine that has no name yet has none in its messages", () => {
+  const line = sent(() => own.info("x"), "(none)");
+  assert.equal(line, "<30>1 - frontloader 12 web - x");
+});

@@ -60,21 +60,22 @@ class Bench implements Disposable {
   readonly tries: number[] = [];
   /** Why no connection can be had. */
   error: Error | undefined;
-  /** What connections begin with. */
-  room = Infinity;
+  /** How long it takes until that is known. */
+  delayMs = 0;
   isAnswered = true;
   readonly target: SyslogTarget;
 
   constructor(changes: Partial<SyslogSettings> = {}) {
     this.target = new SyslogTarget({ ...settings, ...changes }, {
-      open: () => {
+      open: async () => {
         this.tries.push(performance.now());
-        if (this.error !== undefined) return Promise.reject(this.error);
+        const { delayMs } = this;
+        if (delayMs > 0) await new Promise<void>((resolve) => setTimeout(resolve, delayMs));
+        if (this.error !== undefined) throw this.error;
         const connection = new FakeConnection(this.received);
-        connection.room = this.room;
         connection.isAnswered = this.isAnswered;
         this.connections.push(connection);
-        return Promise.resolve(connection);
+        return connection;
       },
       noteDropped: (dropped) => message(`dropped ${dropped}`, 4),
     });
@@ -134,6 +135,20 @@ Deno.test("a target that cannot be reached is tried again with back-off, and get
     "info    syslog: tcp://logs:514 takes messages again",
   ]);
   await bench.target.close();
+});
+
+Deno.test("a target that takes long to say no is not asked more often for it", async () => {
+  using bench = new Bench();
+  await bench.time.settle();
+  bench.error = new Error("timed out");
+  bench.delayMs = 15_000;
+  bench.connections[0]!.fail("gone");
+  await bench.time.advance(600_000);
+  const waits = bench.tries.slice(1).map((at, index) => at - bench.tries[index]!);
+  assert(waits.at(-1)! > 60_000, `${waits}`);
+  const closing = bench.target.close();
+  await bench.time.advance(60_000);
+  await closing;
 });
 
 Deno.test("a message that was not taken as a whole is sent again", async () => {

@@ -81,7 +81,7 @@ function breakingStream(bytesTaken: number) {
       this.taken += new TextDecoder().decode(chunk.subarray(0, count));
       return Promise.resolve(count);
     },
-    closeWrite: () => Promise.resolve(),
+    closeWrite: () => Promise.resolve(end.resolve(null)),
     close: () => end.resolve(null),
   };
 }

@@ -1,17 +1,11 @@
 # What the init of a guest goes on with, in its final root.
 # shellcheck shell=sh
 while read -r module; do modprobe "$module"; done </guest/modules
-ip link set lo up
-if [ -e /sys/class/net/eth0 ]; then
-  # An address is good at once, without waiting for others that have the same.
-  echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad
-  ip link set eth0 up
-  udhcpc -i eth0 -n -q -s /guest/dhcp.sh
-fi
+# An address is good at once, without waiting for others that have the same.
+if [ -e /sys/class/net/eth0 ]; then echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad; fi
 # A shell for the test to give scripts to: see guest_shell.ts. The port can be opened once only, and is at its end as long as
 # the test is not connected to it.
 exec 3<>"$(echo /dev/vport*p1)"
 while :; do cat <&3; sleep 0.1; done | setsid sh >&3 2>&1 &
 exec 3>&-
-export DENO_DIR=/tmp/deno DENO_NO_UPDATE_CHECK=1 NO_COLOR=1
-exec /bin/deno run --quiet --allow-all --no-config --no-lock --cached-only /frontloader/main.js "$@"
+exec frontloader "$@"

@@ -7,7 +7,10 @@ const DIRECTORIES = ["bin", "dev", "etc", "guest", "proc", "root", "run", "sys",
 /** Without these there is no disk, no network, no shell for the test and no container. */
 const MODULES = ["virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "overlay"];
 /** See `init.sh`. */
-const SCRIPTS = ["init.sh", "boot.sh", "dhcp.sh"];
+const SCRIPTS = ["init.sh", "boot.sh", "frontloader.sh"];
+/** What the system brings for udhcpc, by its path from the root of a machine. */
+const OVERLAY = `${ROOT}/buildroot-ext/board/frontloader/rootfs-overlay`;
+const DHCP_SCRIPT = "/usr/share/udhcpc/default.script";
 
 /** What a {@linkcode GuestRoot} has beyond what every one has. */
 export interface GuestRootOptions {
@@ -17,6 +20,8 @@ export interface GuestRootOptions {
   readonly modules?: readonly string[];
   /** Paths of programs of this machine. */
   readonly programs?: readonly string[];
+  /** Paths of TypeScript files; `deno run -A /guest/NAME.js` runs them in the guest. */
+  readonly bundles?: readonly string[];
 }
 
 /** The initramfs of a guest: Frontloader's bundle with what it needs, and busybox with all its applets. */
@@ -27,7 +32,7 @@ export class GuestRoot implements Disposable {
 
   /** @throws {Error} if something of it is missing; `build.sh test` installs all */
   static async build(
-    { files = {}, modules = [], programs = [] }: GuestRootOptions = {},
+    { files = {}, modules = [], programs = [], bundles = [] }: GuestRootOptions = {},
   ): Promise<GuestRoot> {
     const built = new GuestRoot();
     const root = `${built.#directory.path}/root`;
@@ -39,6 +44,9 @@ export class GuestRoot implements Disposable {
       await Deno.copyFile(new URL(script, import.meta.url), `${root}/guest/${script}`);
     }
     await Deno.symlink("guest/init.sh", `${root}/init`);
+    await Deno.mkdir(`${root}/usr/share/udhcpc`, { recursive: true });
+    await Deno.copyFile(OVERLAY + DHCP_SCRIPT, root + DHCP_SCRIPT);
+    await Deno.symlink("../guest/frontloader.sh", `${root}/bin/frontloader`);
     // The kernel calls /sbin/modprobe.
     await Deno.symlink("bin", `${root}/sbin`);
     await Deno.copyFile("/bin/busybox", `${root}/bin/busybox`);
@@ -53,6 +61,10 @@ export class GuestRoot implements Disposable {
         `${root}/bin/${program.slice(program.lastIndexOf("/") + 1)}`,
         root,
       );
+    }
+    if (bundles.length > 0) {
+      const bundle = ["bundle", "--quiet", "--platform", "deno", "--outdir", `${root}/guest`];
+      await runCommand([Deno.execPath(), ...bundle, ...bundles]);
     }
     const allModules = [...MODULES, ...modules];
     await copyKernelModules(allModules, root);

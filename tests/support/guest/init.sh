@@ -3,7 +3,8 @@
 # that the kernel gave this script.
 #
 # The kernel unpacks the initramfs into a file system that pivot_root(2) refuses to leave, and containers need pivot_root.
-# So everything happens in a second mount of the same tree.
+# So everything happens in a second mount of the same tree, which is moved on top of the first: below it, what has CAP_SYS_CHROOT
+# could climb out of a container to the first.
 mkdir /sysroot
 mount -o bind / /sysroot
 cd /sysroot || exit 1
@@ -13,4 +14,5 @@ mount -t devtmpfs dev dev
 mount -t tmpfs run run
 mount -t tmpfs tmp tmp
 mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -o move . /
 exec chroot . /bin/sh -c '. /guest/boot.sh' init "$@"

@@ -177,6 +177,15 @@ testInTrees(
   },
 );
 
+Deno.test("/dev: a user can open a terminal of the container's own", async () => {
+  const command = ["script", "-qec", "tty; stat -c '%a %u:%g' $(tty); ls /dev/pts", "/dev/null"];
+  const lines = await containers.output(command, {
+    tree: "debian",
+    settings: { uid: 1000, gid: 1000 },
+  });
+  assert.deepEqual(lines.map((line) => line.trimEnd()), ["/dev/pts/0", "620 1000:5", "0  ptmx"]);
+});
+
 testInTrees(
   "bind mounts: never into /proc, wherever a symlink of the image leads",
   async (tree) => {

@@ -1,5 +1,6 @@
 /** What a container and Frontloader are to the machine that they run on. Needs root. */
 import assert from "node:assert/strict";
+import { ConfiguredContainers } from "../../support/configured_containers.ts";
 import { eventually } from "../../support/frontloader.ts";
 import {
   containerStatus,
@@ -44,4 +45,15 @@ Deno.test("a run directory may have any name that a path can have", async () => 
     const mounts = Deno.readTextFileSync("/proc/self/mountinfo");
     return !mounts.includes(fixture.directory) || undefined;
   });
+});
+
+Deno.test("a container that leaves a directory of 50,000 levels does not take Frontloader down with it", async () => {
+  using containers = await ConfiguredContainers.create("debian");
+  const script = "for (1 .. 50_000) { mkdir 'd' or die; chdir 'd' or die } print qq(made\\n)";
+  const lines = await containers.output(["perl", "-e", `chdir "/opt"; ${script}`], {
+    tree: "debian",
+    settings: { readOnly: false },
+  });
+  assert.deepEqual(lines, ["made"]);
+  assert.deepEqual(containers.instances, []);
 });

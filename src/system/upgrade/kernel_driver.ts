@@ -1,0 +1,197 @@
+import { getLogger } from "@logtape/logtape";
+import type { KernelSettings, Settings } from "../../config/settings.ts";
+import { backoffMs } from "../../container/backoff.ts";
+import type { StatusError } from "../../container/container_driver.ts";
+import { errorChain } from "../../log/error_chain.ts";
+import type { Digest } from "../../registry/digest.ts";
+import { formatReference } from "../../registry/reference.ts";
+import {
+  advanceKernel,
+  initialKernelState,
+  type KernelEffect,
+  type KernelEvent,
+  type KernelState,
+} from "./kernel_lifecycle.ts";
+import type { SystemUpgrade } from "./system_upgrade.ts";
+
+const logger = getLogger(["frontloader", "kernel"]);
+
+/** An image that cannot be used, however often it is tried. */
+export class UnfitImageError extends Error {
+  override readonly name = "UnfitImageError";
+}
+
+/** What a {@linkcode KernelDriver} needs of the rest of the system; tests give it others. */
+export interface KernelServices {
+  /** Asks the registry which digest the image's tag names now. */
+  resolveDigest(settings: KernelSettings, signal: AbortSignal): Promise<Digest>;
+  /** Asks an image from which commit it was built; undefined if it does not say. */
+  commitOf(
+    settings: KernelSettings,
+    digest: Digest,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
+  /**
+   * Pulls an image, checks it, and loads its kernel into memory.
+   *
+   * @throws {UnfitImageError} if it cannot be used
+   */
+  load(settings: KernelSettings, digest: Digest, signal: AbortSignal): Promise<void>;
+  /** Ends the running system, and starts the one that is loaded. */
+  leave(reason: string): void;
+}
+
+/** What `frontloader status` tells of the machine's system. */
+export interface KernelStatus {
+  /** The commit that runs. */
+  readonly commit: string;
+  readonly state: KernelState["step"]["tag"];
+  /** The commit that is being brought in. */
+  readonly next: string | undefined;
+  readonly failures: number;
+  readonly lastError: StatusError | undefined;
+}
+
+/** How long the first decision is waited for, in milliseconds: whether there is a new system, and until it is loaded. */
+const PATIENCE_MS = { decide: 60_000, load: 600_000 };
+
+/** Keeps the machine's system in line with its image: carries out what `kernel_lifecycle.ts` decides. */
+export class KernelDriver implements SystemUpgrade {
+  readonly #services: KernelServices;
+  readonly #decided = Promise.withResolvers<void>();
+  #state: KernelState;
+  #abort = new AbortController();
+  #checkTimer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #checkIntervalMs = 600_000;
+  #lastError: StatusError | undefined;
+
+  /**
+   * @param running the commit that runs
+   * @param startedFrom the digest of the image that this system was started from, if it was by an upgrade
+   */
+  constructor(services: KernelServices, running: string, startedFrom: Digest | undefined) {
+    this.#services = services;
+    this.#state = initialKernelState(running, startedFrom);
+  }
+
+  /**
+   * Says what is wanted; the registry is asked. The first time this waits until it is clear whether this system stays, since
+   * containers need not be started for a moment. A registry that does not answer keeps none from starting.
+   */
+  async configure({ kernel, checkInterval }: Settings): Promise<void> {
+    this.#checkIntervalMs = checkInterval * 1000;
+    this.#dispatch({ type: "configured", settings: kernel });
+    await this.#waitForDecision(PATIENCE_MS.decide);
+    if (this.#state.step.tag === "loading") await this.#waitForDecision(PATIENCE_MS.load);
+    if (this.#state.step.tag === "leaving") await new Promise(() => {});
+  }
+
+  status(): KernelStatus {
+    const { running, step } = this.#state;
+    return {
+      commit: running,
+      state: step.tag,
+      next: "commit" in step ? step.commit : undefined,
+      failures: "failures" in step ? step.failures : 0,
+      lastError: this.#lastError,
+    };
+  }
+
+  /** Ends what is under way, unless this is the end of the running system itself. */
+  stop(): void {
+    clearTimeout(this.#checkTimer);
+    if (this.#state.step.tag !== "leaving") {
+      this.#dispatch({ type: "configured", settings: undefined });
+    }
+  }
+
+  async #waitForDecision(patienceMs: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const enough = new Promise((resolve) => timer = setTimeout(resolve, patienceMs));
+    await Promise.race([this.#decided.promise, enough]);
+    clearTimeout(timer);
+  }
+
+  #dispatch(event: KernelEvent): void {
+    const { state, effects } = advanceKernel(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#perform(effect);
+    clearTimeout(this.#checkTimer);
+    const { tag } = this.#state.step;
+    if (tag === "idle" || tag === "waiting" || tag === "leaving") this.#decided.resolve();
+    if (tag === "idle" && state.wanted !== undefined) {
+      // ± 10 %, so that a fleet does not ask all at once
+      const delayMs = this.#checkIntervalMs * (0.9 + 0.2 * Math.random());
+      this.#checkTimer = setTimeout(() => this.#dispatch({ type: "checkDue" }), delayMs);
+    }
+  }
+
+  #perform(effect: KernelEffect): void {
+    switch (effect.type) {
+      case "check":
+        return this.#attempt(async (signal) => {
+          const digest = await this.#services.resolveDigest(effect.settings, signal);
+          return { type: "digestFound", digest };
+        });
+      case "inspect":
+        return this.#attempt(async (signal) => {
+          const { settings, digest } = effect;
+          const commit = await this.#services.commitOf(settings, digest, signal);
+          this.#reportCommit(settings, digest, commit);
+          return { type: "inspected", commit };
+        });
+      case "load":
+        return this.#attempt(async (signal) => {
+          await this.#services.load(effect.settings, effect.digest, signal);
+          return { type: "loaded" };
+        });
+      case "leave":
+        return this.#services.leave(`the upgrade to ${effect.commit}`);
+      case "cancel":
+        return this.#abort.abort();
+      case "retryLater": {
+        const delayMs = backoffMs(effect.failures, Math.random());
+        this.#retryTimer = setTimeout(() => this.#dispatch({ type: "retryDue" }), delayMs);
+        return;
+      }
+      case "cancelRetry":
+        return clearTimeout(this.#retryTimer);
+    }
+  }
+
+  /** Tries to come to the next event; what goes wrong is one, too. */
+  #attempt(work: (signal: AbortSignal) => Promise<KernelEvent>): void {
+    const abort = this.#abort = new AbortController();
+    work(abort.signal).then(
+      (event) => {
+        if (!abort.signal.aborted) this.#dispatch(event);
+      },
+      (error) => {
+        if (abort.signal.aborted) return;
+        this.#report(errorChain(error).join(": "));
+        this.#dispatch({ type: error instanceof UnfitImageError ? "unfit" : "failed" });
+      },
+    );
+  }
+
+  #reportCommit(settings: KernelSettings, digest: Digest, commit: string | undefined): void {
+    const image = formatReference(settings.image);
+    const { running } = this.#state;
+    if (commit === undefined) {
+      this.#report(`${image} does not say which commit it is: it has no label "commit"`);
+    } else if (commit === running) {
+      logger.info("This system is what {image} has", { image, commit, digest });
+    } else {
+      logger.info("{image} has another system", { image, commit, running, digest });
+    }
+  }
+
+  #report(message: string): void {
+    // Said once, not at every try.
+    if (message !== this.#lastError?.message) {
+      logger.error("{message}; this system goes on", { message });
+    }
+    this.#lastError = { at: new Date().toISOString(), message };
+  }
+}

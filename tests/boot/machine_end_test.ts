@@ -1,0 +1,126 @@
+/** How a machine's system ends, and comes back: when somebody wants it, and when nobody does. */
+import assert from "node:assert/strict";
+import { pushBusyboxImage } from "../support/busybox_image.ts";
+import { seededRandom } from "../support/seeded_random.ts";
+import { untilTerm } from "../support/frontloader_fixture.ts";
+import { Appliance } from "../support/guest/appliance_guest.ts";
+import { MetadataServer } from "../support/metadata_server.ts";
+import { TimeServer } from "../support/time_server.ts";
+
+/** A world in which machines run this script in a container. */
+async function worldWith(script: string, settings: object = {}): Promise<Appliance> {
+  const world = await Appliance.create();
+  const { registry } = world;
+  await pushBusyboxImage(registry, {
+    repository: "web",
+    tag: "latest",
+    entrypoint: ["/bin/sh", "-c", script],
+  });
+  const manifest = `${registry.origin}/v2/web/manifests/latest`;
+  world.configuration = { container: { id: "web", manifest, ...settings } };
+  return world;
+}
+
+Deno.test("a machine in EC2 finds its configuration by its user data, whatever its clock shows, and restarts at ctrl-alt-del", async (t) => {
+  // It takes no notice of TERM.
+  await using world = await worldWith(
+    `trap 'echo "not now"' TERM\necho ready\nwhile :; do sleep 1; done`,
+  );
+  const { network } = world;
+  await using metadata = network.inside(() =>
+    new MetadataServer({ hostname: "169.254.169.254", port: 80 })
+  );
+  await using time = network.inside(() => new TimeServer(network.address));
+  metadata.contents.set("user-data", JSON.stringify({ url: world.configurationUrl }));
+  metadata.contents.set("meta-data/instance-id", "i-1");
+  metadata.contents.set("meta-data/placement/availability-zone", "eu-west-1a");
+  metadata.contents.set("meta-data/local-ipv4", "10.77.0.7");
+  await using guest = world.boot({
+    source: ["FL_ENV=ec2"],
+    words: [`FL_NTP=${network.address}`],
+    arguments: ["-rtc", "base=2001-01-01T00:00:00"],
+  });
+
+  await t.step("the clock is set before the configuration is asked for", async () => {
+    await guest.waitForLine(
+      / boot: Clock: was 2001-01-01T\S+, before this system was built: set to 20/,
+    );
+    await guest.waitForLine(/ boot: Time: set by 10\.77\.0\.1 /);
+    const line = await guest.waitForLine(/ Frontloader \S+ starts /);
+    const difference = Date.parse(line.split(" ")[0]!) - Date.now();
+    assert.ok(Math.abs(difference) < 30_000, `${difference} ms`);
+    assert.ok(time.requests > 0);
+  });
+
+  await t.step("what the user data name runs", async () => {
+    await guest.waitForLine(/ web\| ready$/);
+    assert.ok(guest.lines.some((line) => / machine: This machine is i-1\./.test(line)));
+  });
+
+  await t.step(
+    "ctrl-alt-del asks containers to end, and a second time does not wait for them",
+    async () => {
+      const keys = ["ctrl", "alt", "delete"].map((data) => ({ type: "qcode", data }));
+      await guest.control("send-key", { keys });
+      await guest.waitForLine(/ Stopping, as SIGINT asks/);
+      await guest.waitForLine(/ web\| not now$/);
+      await guest.control("send-key", { keys });
+      await guest.waitForLine(/ shutdown: Restart$/);
+      await guest.ended;
+      assert.match(guest.lines.at(-1)!, /reboot: Restarting system/);
+    },
+  );
+});
+
+Deno.test("an init that cannot even begin says why, and restarts the machine", async () => {
+  await using world = await Appliance.create();
+  await using guest = world.boot({ source: [], words: ["--", "--no-such-option"] });
+  await guest.waitForLine(/^frontloader: .*--no-such-option/);
+  await guest.waitForLine(/^frontloader: this machine restarts in 10 s$/);
+  await guest.ended;
+  assert.ok(!guest.lines.some((line) => /panic/i.test(line)));
+  assert.match(guest.lines.at(-1)!, /reboot: Restarting system/);
+});
+
+/** Puts process 1 to sleep, as a bug or broken hardware might. */
+const FREEZE = `
+mkdir /cgroup/frozen
+echo 1 >/cgroup/frozen/cgroup.procs
+echo 1 >/cgroup/frozen/cgroup.freeze
+`;
+
+Deno.test("a machine always comes back", async (t) => {
+  await using world = await worldWith(untilTerm("ready"));
+  await using guest = world.boot({ reboots: true, arguments: ["-device", "i6300esb"] });
+
+  await t.step("whenever it is reset", async () => {
+    const random = seededRandom(20);
+    for (let i = 0; i < 20; i++) {
+      // From the firmware's first moments to some time after the container runs.
+      await new Promise((resolve) => setTimeout(resolve, 12_000 * random() ** 2));
+      await guest.control("system_reset");
+    }
+    const before = guest.lines.length;
+    await guest.waitForLine(/ web\| ready$/, before);
+  });
+
+  await t.step("when its init hangs, by the watchdog that the init feeds", async () => {
+    const container = world.configuration as { container: object };
+    const before = guest.lines.length;
+    world.configuration = {
+      reloadInterval: 1,
+      container: {
+        ...container.container,
+        command: FREEZE,
+        hostPid: true,
+        mounts: { "/cgroup": "/sys/fs/cgroup" },
+      },
+    };
+    await guest.control("system_reset");
+    await guest.waitForLine(/ web: Instance 1 runs /, before);
+    world.configuration = container;
+    const frozen = guest.lines.length;
+    await guest.waitForLine(/ Frontloader \S+ starts /, frozen);
+    await guest.waitForLine(/ web\| ready$/, frozen);
+  });
+});

@@ -1,0 +1,56 @@
+import type { RegistryServer } from "../registry_server.ts";
+import { startRegistry } from "../registry_server.ts";
+import { Guest, type GuestOptions } from "./guest.ts";
+import { GuestNetwork } from "./guest_network.ts";
+import { SYSTEM } from "./system_image.ts";
+
+/** What a {@linkcode Appliance.boot} may be told. */
+export interface ApplianceOptions extends GuestOptions {
+  /** Where the configuration is. Default: at the URL that the world serves it at. */
+  readonly source?: readonly string[];
+}
+
+/** A network with a registry, a configuration, and guests that boot the appliance's system in it. */
+export class Appliance implements AsyncDisposable {
+  readonly network: GuestNetwork;
+  readonly registry: RegistryServer;
+  /** What is served at {@linkcode configurationUrl}. */
+  configuration: object = {};
+  readonly #configurationServer: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(network: GuestNetwork) {
+    this.network = network;
+    const hostname = network.address;
+    this.registry = network.inside(() => startRegistry({ hostname }));
+    this.#configurationServer = network.inside(() =>
+      Deno.serve({ hostname, port: 0, onListen() {} }, () => Response.json(this.configuration))
+    );
+  }
+
+  static async create(): Promise<Appliance> {
+    return new Appliance(await GuestNetwork.create());
+  }
+
+  get configurationUrl(): string {
+    return `http://${this.network.address}:${this.#configurationServer.addr.port}/configuration.json`;
+  }
+
+  /** Boots a machine. QEMU gives it kernel and initramfs without a boot loader. */
+  boot(
+    { words = [], arguments: more = [], source = [`FL_URL=${this.configurationUrl}`], ...options }:
+      ApplianceOptions = {},
+  ): Guest {
+    const line = ["console=ttyS0", "quiet", "panic=-1", ...source, ...words].join(" ");
+    return new Guest({
+      network: this.network,
+      ...options,
+      arguments: ["-kernel", SYSTEM.kernel, "-initrd", SYSTEM.initrd, "-append", line, ...more],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#configurationServer.shutdown();
+    await this.registry.close();
+    await this.network[Symbol.asyncDispose]();
+  }
+}
