@@ -3,7 +3,7 @@ import { setClock } from "../../ffi/clock.ts";
 import { setHostname } from "../../ffi/namespaces.ts";
 import { bringLinkUp } from "../../ffi/network_interface.ts";
 import { hasChildren, killAll, Signal } from "../../ffi/process.ts";
-import { reboot, RebootCommand, sync } from "../../ffi/reboot.ts";
+import { reboot, RebootCommand, syncWithin } from "../../ffi/reboot.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { buildInfo } from "./boot/build_info.ts";
 import { judgeClock } from "./boot/clock.ts";
@@ -45,6 +45,9 @@ const TIME_PATIENCE_MS = { plausible: 3_000, wrong: 30_000 };
 
 /** How long processes that are left over have, from TERM to KILL, and how often they are looked for. */
 const [LEFTOVER_MS, LEFTOVER_LOOK_MS] = [2_000, 20];
+
+/** So long the disks have to take what was written. */
+const SYNC_PATIENCE_MS = 120_000;
 
 /** The machine of which this process is the init: everything that a Linux system needs besides containers. */
 export class Machine implements Host {
@@ -139,7 +142,7 @@ export class Machine implements Host {
     return [
       { name: "Services", run: () => this.#stopServices() },
       { name: "Processes", run: endProcesses },
-      { name: "Disks", run: sync },
+      { name: "Disks", run: syncDisks },
       // A restart that hangs is what it is for.
       ...end === "restart" ? [] : [{ name: "Watchdog", run: () => this.#watchdog?.stop() }],
     ];
@@ -219,6 +222,12 @@ const END_NAMES: Readonly<Record<MachineEnd, string>> = {
   restart: "Restart",
   kexec: "Next kernel",
 };
+
+/** A server that does not answer must not keep the machine from ending. */
+async function syncDisks(): Promise<string | undefined> {
+  if (await syncWithin(SYNC_PATIENCE_MS)) return undefined;
+  return `not within ${SYNC_PATIENCE_MS / 1000} s: what a disk or a server has not taken is lost`;
+}
 
 /** Whatever runs besides: what it has open would keep file systems from being unmounted. */
 async function endProcesses(): Promise<void> {
