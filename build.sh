@@ -138,7 +138,7 @@ run_tests() {
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
     qemu-system-x86 cpio syslog-ng-core runc strace kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs e2fsprogs \
     btrfs-progs dosfstools exfatprogs ntfs-3g f2fs-tools nilfs-tools jfsutils reiserfsprogs udftools lvm2 bcache-tools \
-    cryptsetup-bin squashfs-tools genisoimage gdisk fdisk mtools ovmf shellcheck
+    cryptsetup-bin squashfs-tools genisoimage gdisk fdisk mtools ovmf shellcheck awscli
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check

@@ -8,7 +8,7 @@ BOARD="$PWD/buildroot-ext/board/frontloader"
 
 # What the system consists of, apart from Frontloader; libraries follow by themselves.
 QUICK_PACKAGES=(busybox-static tini chrony xfsprogs util-linux libc6 libgcc-s1 ca-certificates)
-QUICK_PROGRAMS=(/bin/busybox /usr/bin/tini-static /usr/sbin/chronyd /sbin/mkfs.xfs /usr/sbin/xfs_growfs /sbin/blkid)
+QUICK_PROGRAMS=(/bin/busybox /usr/bin/tini-static /usr/sbin/chronyd /sbin/mkfs.xfs /sbin/blkid)
 # Names under which busybox is called: by the kernel, by Frontloader, and by the script that udhcpc runs.
 QUICK_APPLETS=(udhcpc ip sh cat echo grep mkdir mv printf readlink rm)
 # What makes the disk bootable; it does not get into the system.

@@ -113,11 +113,13 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
   });
 });
 
-Deno.test("a machine that permits no kexec starts its containers all the same, and says why it is not upgraded", async () => {
+Deno.test("a machine that permits no kexec, and has a fixed address, starts its containers all the same, and says why it is not upgraded", async () => {
   const { world: created, push } = await upgradeWorld();
   await using world = created;
   await push({ commit: "two" }, { bzImage: await Deno.readFile(SYSTEM.kernel) });
-  await using guest = world.boot({ words: ["sysctl.kernel.kexec_load_disabled=1"] });
+  const address = "ip=10.77.0.50::10.77.0.1:255.255.255.0:::off:10.77.0.1";
+  await using guest = world.boot({ words: ["sysctl.kernel.kexec_load_disabled=1", address] });
+  await guest.waitForLine(/ boot: Network: eth0 has 10\.77\.0\.50\/24, gateway 10\.77\.0\.1/);
   await guest.waitForLine(/ web\| ready$/);
   const line = await guest.waitForLine(/ error +kernel: /);
   assert.match(line, /Cannot load the next kernel: EPERM; this system goes on$/);
