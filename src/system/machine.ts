@@ -3,7 +3,7 @@ import { setClock } from "../../ffi/clock.ts";
 import { setHostname } from "../../ffi/namespaces.ts";
 import { bringLinkUp } from "../../ffi/network_interface.ts";
 import { hasChildren, killAll, Signal } from "../../ffi/process.ts";
-import { reboot, RebootCommand, sync } from "../../ffi/reboot.ts";
+import { reboot, RebootCommand, syncWithin } from "../../ffi/reboot.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { buildInfo } from "./boot/build_info.ts";
 import { judgeClock } from "./boot/clock.ts";
@@ -48,6 +48,9 @@ const [LEFTOVER_MS, LEFTOVER_LOOK_MS] = [2_000, 20];
 
 /** How long volumes are waited for once nothing uses them any more. */
 const VOLUMES_MS = 20_000;
+
+/** So long the disks have to take what was written. */
+const SYNC_PATIENCE_MS = 120_000;
 
 /** The machine of which this process is the init: everything that a Linux system needs besides containers. */
 export class Machine implements Host {
@@ -143,7 +146,7 @@ export class Machine implements Host {
       { name: "Services", run: () => this.#stopServices() },
       { name: "Processes", run: endProcesses },
       { name: "Volumes", run: () => waitForVolumes(stopped) },
-      { name: "Disks", run: sync },
+      { name: "Disks", run: syncDisks },
       // A restart that hangs is what it is for.
       ...end === "restart" ? [] : [{ name: "Watchdog", run: () => this.#watchdog?.stop() }],
     ];
@@ -233,6 +236,12 @@ async function waitForVolumes(stopped: Promise<void>): Promise<string | void> {
   const result = await Promise.race([stopped, enough]);
   clearTimeout(timer);
   return result;
+}
+
+/** A server that does not answer must not keep the machine from ending. */
+async function syncDisks(): Promise<string | undefined> {
+  if (await syncWithin(SYNC_PATIENCE_MS)) return undefined;
+  return `not within ${SYNC_PATIENCE_MS / 1000} s: what a disk or a server has not taken is lost`;
 }
 
 /** Whatever runs besides: what it has open would keep file systems from being unmounted. */

@@ -29,11 +29,12 @@ function phases(lines: readonly string[], list: string): string[] {
   return lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
 }
 
-/** Leaves processes to process 1, and looks what becomes of them when they have ended. */
+/** Leaves processes to process 1, and waits until nothing is left of them: a zombie is in /proc as well. */
 const ORPHANS = `
-for i in 1 2 3; do (sleep 0.1 &); done
-while ps | grep -q '[s]leep 0.1'; do sleep 0.1; done
-while grep -q '^State:.Z' /proc/[0-9]*/status; do sleep 0.1; done
+for i in 1 2 3; do (sleep 0.1 & echo $! >>/tmp/orphans); done
+for pid in $(cat /tmp/orphans); do
+  while [ -e /proc/$pid ]; do sleep 0.1; done
+done
 echo no zombies
 trap 'exit 0' TERM
 sleep 1000 & wait
