@@ -4,7 +4,7 @@ import { eventually, type RunningFrontloader } from "../support/frontloader.ts";
 import { containerStatus, FrontloaderFixture, untilTerm } from "../support/frontloader_fixture.ts";
 import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { isProcess } from "../support/machine_facts.ts";
-import { type ChildProcess, childrenOf } from "../support/process_facts.ts";
+import { descendantsOf } from "../support/process_facts.ts";
 
 /** A script that ends on nothing but KILL, or where a file says so; and after a minute, should a test forget it. */
 function stubborn(line: string): string {
@@ -180,9 +180,4 @@ for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true 
     await next.stop();
     await fixture.assertNothingLeft();
   });
-}
-
-/** The processes below this one. */
-function descendantsOf(pid: number): ChildProcess[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child.pid)]);
 }
