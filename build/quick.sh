@@ -144,11 +144,11 @@ quick() {
 
 # GRUB as disk.sh wants it; its tools run with the libraries that were unpacked with them.
 quick_grub() {
-  local from="$QUICK/grub"
-  mkdir -p "$from/run/bin" "$from/run/lib"
-  ln -sfn ../../usr/lib/grub "$from/run/lib/grub"
+  local from="$QUICK/grub" grub="$OUTPUT/grub"
+  mkdir -p "$grub/bin" "$grub/lib"
+  ln -sfn "$from/usr/lib/grub" "$grub/lib/grub"
   printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$from/$LOADER" "$(library_path "$from")" \
-    "$from/usr/bin/grub-mkimage" >"$from/run/bin/grub-mkimage"
-  chmod 755 "$from/run/bin/grub-mkimage"
-  printf '%s' "$from/run"
+    "$from/usr/bin/grub-mkimage" >"$grub/bin/grub-mkimage"
+  chmod 755 "$grub/bin/grub-mkimage"
+  printf '%s' "$grub"
 }
