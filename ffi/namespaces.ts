@@ -71,6 +71,23 @@ export function setns(fd: number, flag: number): void {
 }
 
 /**
+ * Makes the first root of the mount namespace the main thread's root and current directory: what chroot(2) has made of them is
+ * undone. That is what setns(2) does, also for the namespace that the thread is in.
+ *
+ * @throws {SyscallError}
+ */
+export function enterFirstRoot(): void {
+  const own = openForReading("/proc/self/ns/mnt");
+  try {
+    // Threads of the runtime share root and current directory with this one.
+    unshare(CloneFlag.FS);
+    setns(own, CloneFlag.NEWNS);
+  } finally {
+    close(own);
+  }
+}
+
+/**
  * Makes the current directory the root of the main thread's mount namespace, with the old root stacked on top of it: the
  * `pivot_root(".", ".")` idiom of pivot_root(2), which needs no directory for the old root. The caller then unmounts `.`.
  *
