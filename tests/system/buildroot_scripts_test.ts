@@ -6,7 +6,7 @@ import { TemporaryDirectory } from "../support/temporary_directory.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const BOARD = `${ROOT}buildroot-ext/board/frontloader`;
-const GRUB = `${ROOT}.cache/quick/grub`;
+const GRUB = `${APPLIANCE.directory}/grub`;
 
 /** Writes files below a directory: contents by path. */
 function writeFiles(directory: string, files: Readonly<Record<string, string>>): void {
@@ -48,11 +48,11 @@ Deno.test("post-image.sh makes a disk.img of a kernel that has the system inside
     await Deno.mkdir(`${path}/${name}`, { recursive: true });
   }
   await Deno.copyFile(APPLIANCE.kernel, `${path}/images/bzImage`);
-  await Deno.symlink(`${GRUB}/run/bin/grub-mkimage`, `${path}/host/bin/grub-mkimage`);
+  await Deno.symlink(`${GRUB}/bin/grub-mkimage`, `${path}/host/bin/grub-mkimage`);
   for (const format of ["i386-pc", "x86_64-efi"]) {
     const build = `${path}/build/grub2-2.12/build-${format}`;
     await Deno.mkdir(build, { recursive: true });
-    await Deno.symlink(`${GRUB}/usr/lib/grub/${format}`, `${build}/grub-core`);
+    await Deno.symlink(`${GRUB}/lib/grub/${format}`, `${build}/grub-core`);
   }
   await runCommand([`${BOARD}/post-image.sh`, `${path}/images`], {
     env: {
