@@ -8,7 +8,6 @@ import { SYS } from "./arch.ts";
 import { SyscallError } from "./errno.ts";
 import { close, openForReading } from "./descriptors.ts";
 import { cString, errno, lazyLibc } from "./libc.ts";
-import { spawn, type SpawnOptions } from "./process.ts";
 
 const libc = lazyLibc({
   /** int unshare(int flags); */
@@ -168,26 +167,4 @@ export function openNamespaces(pid: number): number[] {
     throw error;
   }
   return opened;
-}
-
-let ownPidNamespace: number | undefined;
-
-/**
- * Starts a program as PID 1 of a new pid namespace, and as a direct child of this process.
- *
- * Everything between the two changes of namespace is synchronous: were the main thread to start a thread there, clone
- * would fail (EINVAL) and Deno abort.
- *
- * @param options as for {@linkcode spawn}
- * @returns the child's pid as this process sees it
- * @throws {SyscallError}
- */
-export function spawnInNewPidNamespace(options: SpawnOptions): number {
-  ownPidNamespace ??= openForReading("/proc/self/ns/pid");
-  unshare(CloneFlag.NEWPID);
-  try {
-    return spawn(options);
-  } finally {
-    setns(ownPidNamespace, CloneFlag.NEWPID);
-  }
 }
