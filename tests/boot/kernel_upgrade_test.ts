@@ -105,6 +105,7 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
 
   await t.step("the next system runs the container again, and stays", async () => {
     const before = guest.lines.findIndex((line) => / shutdown: Next kernel$/.test(line));
+    await guest.waitForLine(/ boot: System: commit three /, before);
     await guest.waitForLine(/ web\| ready$/, before);
     // Several looks at the registry later:
     world.registry.log.length = 0;
