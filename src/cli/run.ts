@@ -106,7 +106,8 @@ async function supervise(
         // Meanwhile its layers may have been swept, and another image pushed. What is still there is not fetched again.
         return await images.pull(settings, signal);
       },
-      leftovers: (id) => directory.leftovers.filter((leftover) => leftover.id === id),
+      leftovers: (id) =>
+        directory.leftovers.filter((leftover) => leftover.id === id && leftover.isAlive),
       missingVolume: ({ mounts }) => volumes.missing(mounts),
       resolveDigest: (settings, signal) => images.resolveDigest(settings, signal),
       async launch(release, onLine) {

@@ -474,6 +474,7 @@ export class ContainerDriver {
     if (instance === undefined) return this.#leftovers.get(number)?.kill();
     instance.killAsked = true;
     instance.running?.kill();
+    if (instance.release.settings.hostPid) this.#jobs.kill(number);
   }
 
   #backOff(

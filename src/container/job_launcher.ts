@@ -2,6 +2,7 @@
 import { close } from "../../ffi/descriptors.ts";
 import { openNamespaces } from "../../ffi/namespaces.ts";
 import { type ExitStatus, Signal } from "../../ffi/process.ts";
+import { killFamily } from "./kill_family.ts";
 import { type OutputStream, type RunningContainer, Stage } from "./launcher.ts";
 import type { JobSpec, LaunchSpec } from "./launch_spec.ts";
 
@@ -16,6 +17,8 @@ export interface RunningJob {
   readonly ended: Promise<ExitStatus>;
   /** Asks it to end, with TERM. */
   terminate(): void;
+  /** Ends it, and everything below it, at once. */
+  kill(): void;
 }
 
 /**
@@ -43,8 +46,13 @@ export async function launchJob(
     }
   });
   if (stage === undefined) throw new Error("Cannot start the job: its container has ended");
-  const { pid, ended, signal } = await stage.launch(spec, onLine);
-  return { pid, ended, terminate: () => signal(Signal.TERM) };
+  const job = await stage.launch(spec, onLine);
+  return {
+    pid: job.pid,
+    ended: job.ended,
+    terminate: () => job.signal(Signal.TERM),
+    kill: () => job.whileItLives(killFamily),
+  };
 }
 
 /**

@@ -73,17 +73,18 @@ export class Leftover {
 
   /** Ends it, and everything in it, at once. */
   kill(): void {
-    if (!this.#isAlive) return;
+    if (!this.isAlive) return;
     if (this.#note.hostPid) killFamily(this.pid);
     else kill(this.pid, Signal.KILL);
   }
 
-  get #isAlive(): boolean {
+  /** False once it has ended. */
+  get isAlive(): boolean {
     return startTimeOf(this.pid) === this.#note.startTime;
   }
 
   async #watch(): Promise<void> {
-    while (this.#isAlive) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    while (this.isAlive) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
 }
 

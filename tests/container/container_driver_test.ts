@@ -510,6 +510,23 @@ Deno.test("a stop timeout goes for an instance with all its jobs", async () => {
   assert.deepEqual([old.jobs[0]!.terms, old.terms, old.kills], [0, 0, 1]);
 });
 
+for (const started of [true, false]) {
+  Deno.test(`a job that does not end with its instance, as with hostPid, is killed with it${started ? "" : ", even if it is only being started"}`, async () => {
+    using bench = new Bench();
+    const settings = { hostPid: true, stopBeforeStart: true, stopTimeout: 10, cron: [minutely] };
+    const old = await bench.run(settings);
+    await bench.time.advance(MINUTE);
+    const [job] = old.jobs;
+    if (started) job!.start();
+    bench.configure({ ...settings, uid: 1 });
+    await bench.pulled("a");
+    await bench.time.advance(10_000);
+    if (!started) job!.start();
+    await bench.time.settle();
+    assert.deepEqual([old.kills, job!.kills], [1, 1]);
+  });
+}
+
 Deno.test("other jobs replace nothing, and none run where nothing is wanted", async () => {
   using bench = new Bench();
   const instance = await bench.run();

@@ -78,6 +78,8 @@ export class FakeJob implements RunningJob {
   readonly onLine: (line: string, stream: OutputStream) => void;
   /** How often it got TERM. */
   terms = 0;
+  /** How often it was killed. */
+  kills = 0;
   readonly #answer = Promise.withResolvers<RunningJob>();
   readonly #ended = Promise.withResolvers<ExitStatus>();
 
@@ -97,6 +99,10 @@ export class FakeJob implements RunningJob {
 
   terminate(): void {
     this.terms++;
+  }
+
+  kill(): void {
+    this.kills++;
   }
 
   start(): void {

@@ -64,6 +64,11 @@ function isNoSuchProcess(error: unknown): boolean {
   return error instanceof Error && /\(os error 3\)/.test(error.message);
 }
 
+/** The children of a process, their children, and so on. */
+export function descendantsOf(pid: number): ChildProcess[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child.pid)]);
+}
+
 /** The lines of this mount namespace's mounts that hold a text. */
 export function mountsWith(text: string): string[] {
   return Deno.readTextFileSync("/proc/self/mountinfo").split("\n").filter((line) =>

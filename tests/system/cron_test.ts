@@ -5,6 +5,7 @@ import { CapturedLog } from "../support/captured_log.ts";
 import { ConfiguredContainers } from "../support/configured_containers.ts";
 import { eventually } from "../support/frontloader.ts";
 import { isProcess } from "../support/machine_facts.ts";
+import { descendantsOf } from "../support/process_facts.ts";
 
 /** A program that says when it gets TERM, and ends. */
 const PROGRAM = "trap 'echo program ends; exit 0' TERM; echo ready; while :; do sleep 0.02; done";
@@ -146,3 +147,27 @@ Deno.test("what replaces an instance runs the jobs from then on, and each once",
   assert.equal(driven.count(/OVERLAP/), 0);
   assert.equal(driven.count(/Instance \d runs/), 3);
 });
+
+for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true } })) {
+  Deno.test(`a job that ignores TERM is killed with its instance after the stopTimeout, and everything in it (${form})`, async () => {
+    using containers = await ConfiguredContainers.create("busybox");
+    await using driven = new Driven(containers);
+    const settings = { id: "app", stopBeforeStart: true, stopTimeout: 1, ...keys };
+    driven.configure({
+      ...settings,
+      cron: [{ schedule, command: "trap '' TERM; sleep 1000 & sleep 1000" }],
+    });
+    const [, pid] = /pid=(\d+)/.exec(await driven.line(/Job cron\[0\] runs/))!;
+    const sleepers = await eventually("all its processes run", () => {
+      const found = descendantsOf(Number(pid)).filter(({ args }) => args[1] === "1000");
+      return found.length === 2 ? found : undefined;
+    });
+    driven.configure({ ...settings, uid: 1000 });
+    await driven.line(/Instance 1 is killed/);
+    await driven.line(/Instance 2 runs/);
+    await eventually(
+      "nothing of the job is left",
+      () => !sleepers.some(({ pid }) => isProcess(pid)) || undefined,
+    );
+  });
+}

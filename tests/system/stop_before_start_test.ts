@@ -4,7 +4,7 @@ import { eventually, type RunningFrontloader } from "../support/frontloader.ts";
 import { containerStatus, FrontloaderFixture, untilTerm } from "../support/frontloader_fixture.ts";
 import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { isProcess } from "../support/machine_facts.ts";
-import { type ChildProcess, childrenOf } from "../support/process_facts.ts";
+import { descendantsOf } from "../support/process_facts.ts";
 
 /** A script that ends on nothing but KILL, or where a file says so; and after a minute, should a test forget it. */
 function stubborn(line: string): string {
@@ -159,6 +159,19 @@ for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true 
     Deno.writeTextFileSync(`${fixture.directory}/out/end`, "");
     await next.waitForLine(/Instance 1 runs/);
     await eventually("it is gone", () => !isProcess(old!.pid!) || undefined);
+    // Nor does a container of that name wait for it that comes into the configuration later.
+    const configuration = Deno.readTextFileSync(fixture.configurationFile);
+    fixture.configure({ containers: [] });
+    Deno.kill(next.pid, "SIGHUP");
+    await eventually("it is removed", async () => {
+      return (await next.askStatus()).containers.length === 0 || undefined;
+    });
+    const from = next.lines.length;
+    fixture.configure(configuration);
+    Deno.kill(next.pid, "SIGHUP");
+    await next.waitForLine(/Instance 1 runs/, from);
+    const isOfOld = (line: string) => /An instance of the Frontloader before/.test(line);
+    assert.equal(next.lines.filter(isOfOld).length, 1);
     await next.stop();
     await fixture.assertNothingLeft();
   });
@@ -180,9 +193,4 @@ for (const [form, keys] of Object.entries({ usual: {}, hostPid: { hostPid: true 
     await next.stop();
     await fixture.assertNothingLeft();
   });
-}
-
-/** The processes below this one. */
-function descendantsOf(pid: number): ChildProcess[] {
-  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child.pid)]);
 }

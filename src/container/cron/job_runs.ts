@@ -63,6 +63,7 @@ interface Run {
   readonly since: Date;
   running: RunningJob | undefined;
   terminateAsked: boolean;
+  killAsked: boolean;
   readonly ended: Promise<void>;
 }
 
@@ -127,6 +128,14 @@ export class JobRuns {
       run.running?.terminate();
     }
     return runs.length === 0 ? undefined : this.ended(instance);
+  }
+
+  /** Kills the jobs of an instance: with `hostPid` they do not end with it. */
+  kill(instance: InstanceNumber): void {
+    for (const run of this.#runsIn(instance)) {
+      run.killAsked = true;
+      run.running?.kill();
+    }
   }
 
   /** Resolves when no job of an instance runs. */
@@ -203,6 +212,7 @@ export class JobRuns {
       since: new Date(),
       running: undefined,
       terminateAsked: false,
+      killAsked: false,
       ended,
     };
     this.#runs.set(lock, run);
@@ -237,6 +247,7 @@ export class JobRuns {
       logger.info("Job {name} runs", { name, pid: running.pid, instance: run.instance });
       // It may have been called off while it was being started.
       if (run.terminateAsked) running.terminate();
+      if (run.killAsked) running.kill();
       const startedAt = performance.now();
       const status = await running.ended;
       const result = describeExit(status);
