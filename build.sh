@@ -6,10 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 DENO_VERSION=2.9.6
 CACHE="$PWD/.cache"
 export DENO_NO_UPDATE_CHECK=1
+# The order of names is part of what is built.
+export LC_ALL=C
 
 usage() {
   cat <<EOF
-usage: ./build.sh COMMAND
+usage: ./build.sh [COMMAND]
 
   demo      a registry, an image, a running container, a push, an upgrade: the whole product in under a minute
   test      every test: unit tests in their sandbox, system tests as root; ends with "N passed, N failed"
@@ -20,6 +22,10 @@ usage: ./build.sh COMMAND
 
 The appliance: a machine's whole system, in output/
 
+  (none)                           disk.img by Buildroot, from sources; an hour or two
+  buildroot [--arch ARCHITECTURE] [--cmdline WORDS]
+                                   the same, said in full; x86_64 or aarch64
+  docker [COMMAND]                 the same, or another command, in a container: see Dockerfile
   quick [--cmdline WORDS]          disk.img from Debian's prebuilt kernel and packages, in two minutes and without a compiler
   run [-- WORDS]                   boots it in QEMU; WORDS, if any, are the kernel's command line; Ctrl-A X ends it
   cmdline WORDS [FILE]             changes the kernel's command line in a disk.img
@@ -120,18 +126,30 @@ check() {
   if "$@"; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
 }
 
+check_shell() {
+  local scripts
+  mapfile -t scripts < <(git grep -lE '^#!.*[ /](ba|da)?sh$' -- . && git ls-files '*.sh')
+  shellcheck "${scripts[@]}"
+}
+
 run_tests() {
   need_root test
   need_runtime
   need_packages docker-registry skopeo umoci buildah debootstrap busybox-static zstd curl openssl apache2-utils attr \
     qemu-system-x86 cpio syslog-ng-core runc strace kmod dnsmasq-base nfs-ganesha nfs-ganesha-vfs xfsprogs e2fsprogs \
     btrfs-progs dosfstools exfatprogs ntfs-3g f2fs-tools nilfs-tools jfsutils reiserfsprogs udftools lvm2 bcache-tools \
-    cryptsetup-bin squashfs-tools genisoimage gdisk fdisk
+    cryptsetup-bin squashfs-tools genisoimage gdisk fdisk mtools ovmf shellcheck awscli
   need_guest_kernel
   export NO_COLOR=1
   check "format" deno fmt --quiet --check
   check "lint" deno lint --quiet
   check "types" deno check --quiet
+  check "shell scripts" check_shell
+  # As a program of its own: within a condition nothing would stop at an error.
+  check "disk.img" ./build.sh quick
+  if [ -n "${BUILDROOT_DIR:-}${LINUX_DIR:-}" ]; then need_packages build-essential bison flex; fi
+  [ -n "${BUILDROOT_DIR:-}" ] || say "NOT RUN, as BUILDROOT_DIR names no tree: Buildroot keeps every symbol of its defconfigs"
+  [ -n "${LINUX_DIR:-}" ] || say "NOT RUN, as LINUX_DIR names no tree: the kernel keeps every symbol of its configuration"
   suite "unit" deno task --quiet test
   suite "system" deno task --quiet test:system
   suite "boot" deno task --quiet test:boot
@@ -140,7 +158,7 @@ run_tests() {
 }
 
 # The appliance: disk.img by either of two ways, and what is made of it.
-for file in program disk quick run image; do
+for file in program disk quick buildroot run image; do
   # shellcheck source=/dev/null # each is checked by itself
   . "build/$file.sh"
 done
@@ -162,7 +180,10 @@ case "${1:-}" in
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;
   bundle) bundle ;;
-  program) program "${2:?the directory that it is put into}" ;;
+  program) program "${2:?the directory that it is put into}" "${@:3}" ;;
+  "") buildroot ;;
+  buildroot) buildroot "${@:2}" ;;
+  docker) in_docker "${@:2}" ;;
   quick) quick "${@:2}" ;;
   cmdline) set_cmdline "${@:2}" ;;
   run) run_machine "${@:2}" ;;

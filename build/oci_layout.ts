@@ -32,11 +32,13 @@ class Layout {
     return { mediaType, digest, size: bytes.length };
   }
 
-  writeIndex(manifest: Descriptor): void {
+  /** @param tag by which the image is called in this layout */
+  writeIndex(manifest: Descriptor, tag: string): void {
+    const annotations = { "org.opencontainers.image.ref.name": tag };
     const index = {
       schemaVersion: 2,
       mediaType: "application/vnd.oci.image.index.v1+json",
-      manifests: [manifest],
+      manifests: [{ ...manifest, annotations }],
     };
     Deno.writeFileSync(`${this.#directory}/index.json`, encode(index));
   }
@@ -97,7 +99,7 @@ function makeImage(build: string, archivePath: string, directory: string): void 
   const mediaType = "application/vnd.oci.image.manifest.v1+json";
   const content = { schemaVersion: 2, mediaType, config, layers: [layer], annotations: labels };
   const manifest = layout.add(mediaType, content);
-  layout.writeIndex(manifest);
+  layout.writeIndex(manifest, version);
   console.log(`image ${manifest.digest} of commit ${commit}`);
 }
 

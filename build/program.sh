@@ -7,11 +7,15 @@ identify_build() {
   if [ "$COMMIT" != unknown ] && [ -n "$(git status --porcelain 2>/dev/null)" ]; then COMMIT="${COMMIT%-dirty}-dirty"; fi
   SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
   VERSION=$(sed -nE 's/^ *"version": "(.*)",/\1/p' deno.json)
-  export COMMIT SOURCE_DATE_EPOCH VERSION
+  # Tools look for this one; names as common as the others would mean something to others.
+  export SOURCE_DATE_EPOCH
 }
 
 bundle() {
   need_deno
+  # The paths of packages, relative to here, get into what is made of them: they are kept here, so that it is the same elsewhere.
+  local -x DENO_DIR="$CACHE/deno"
+  deno install --quiet --frozen
   rm -rf dist
   deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
   # Apart from the rest: see loadAwsSdk in src/system/self.ts.
@@ -20,15 +24,16 @@ bundle() {
 
 # Puts /usr/bin/frontloader into a tree, and who it is into /etc/os-release. Made by `deno compile` where its runtime (denort)
 # can be had, it is one file; otherwise it is a script for the deno binary, which comes along, and the bundle. Both are the
-# same bundle, and the same commit gives the same bytes.
+# same bundle, and the same commit gives the same bytes. The second argument is the architecture that it is for.
 program() {
-  local root="$1"
+  local root="$1" architecture="${2:-x86_64}"
   identify_build
   bundle
-  mkdir -p "$root/usr/bin" "$root/usr/lib/frontloader" "$root/etc"
-  if ! compile "$root/usr/bin/frontloader"; then
+  mkdir -p "$root/usr/bin" "$root/etc"
+  if ! compile "$root/usr/bin/frontloader" "$architecture"; then
+    mkdir -p "$root/usr/lib/frontloader"
     cp dist/*.js "$root/usr/lib/frontloader/"
-    cp -L "$(command -v deno)" "$root/usr/bin/deno"
+    cp -L "$(deno_binary "$architecture")" "$root/usr/bin/deno"
     cat >"$root/usr/bin/frontloader" <<EOF
 #!/usr/bin/deno -A
 import "/usr/lib/frontloader/main.js";
@@ -47,11 +52,12 @@ EOF
 
 # False if there is no runtime to compile with. One that DENORT_BIN names must do.
 compile() {
-  local file="$1" log
+  local file="$1" architecture="$2" log
   # The times of files become part of the program.
   touch --date="@$SOURCE_DATE_EPOCH" dist/*.js
   log=$(mktemp)
-  if deno compile --quiet --allow-all --no-config --include dist --output "$file" dist/main.js 2>"$log"; then
+  if deno compile --quiet --allow-all --no-config --target "$architecture-unknown-linux-gnu" --include dist --output "$file" \
+    dist/main.js 2>"$log"; then
     rm -f "$log"
     say "the program is one file, by deno compile"
     return
@@ -60,4 +66,23 @@ compile() {
   rm -f "$log" "$file"
   say "the program is the deno binary with a bundle: the runtime of deno compile cannot be had"
   false
+}
+
+# The path of the deno binary for an architecture.
+deno_binary() {
+  local architecture="$1" directory
+  if [ "$architecture" = "$(uname -m)" ]; then
+    command -v deno
+    return
+  fi
+  directory="$CACHE/deno-$DENO_VERSION-$architecture"
+  if [ ! -x "$directory/package/deno" ]; then
+    command -v npm >/dev/null || die "the deno binary for $architecture comes with npm: install it"
+    say "downloading deno $DENO_VERSION for $architecture into ${directory#"$PWD"/}"
+    mkdir -p "$directory"
+    (cd "$directory" && npm pack --silent "@deno/linux-${architecture/aarch64/arm64}-glibc@$DENO_VERSION" >/dev/null &&
+      tar -xzf ./*.tgz && rm ./*.tgz) || die "cannot download the deno binary for $architecture"
+    chmod 755 "$directory/package/deno"
+  fi
+  printf '%s\n' "$directory/package/deno"
 }

@@ -8,7 +8,7 @@ BOARD="$PWD/buildroot-ext/board/frontloader"
 
 # What the system consists of, apart from Frontloader; libraries follow by themselves.
 QUICK_PACKAGES=(busybox-static tini chrony xfsprogs util-linux libc6 libgcc-s1 ca-certificates)
-QUICK_PROGRAMS=(/bin/busybox /usr/bin/tini-static /usr/sbin/chronyd /sbin/mkfs.xfs /usr/sbin/xfs_growfs /sbin/blkid)
+QUICK_PROGRAMS=(/bin/busybox /usr/bin/tini-static /usr/sbin/chronyd /sbin/mkfs.xfs /sbin/blkid)
 # Names under which busybox is called: by the kernel, by Frontloader, and by the script that udhcpc runs.
 QUICK_APPLETS=(udhcpc ip sh cat echo grep mkdir mv printf readlink rm)
 # What makes the disk bootable; it does not get into the system.
@@ -33,7 +33,7 @@ with_libraries() {
 unpack_packages() {
   local directory="$1" wanted package
   shift
-  wanted=$(apt-cache show --no-all-versions "$@" | sed -nE 's/^(Package|Version|SHA256): //p' | paste -d ' ' - - - | LC_ALL=C sort)
+  wanted=$(apt-cache show --no-all-versions "$@" | sed -nE 's/^(Package|Version|SHA256): //p' | paste -d ' ' - - - | sort)
   [ "$(cat "$directory/.packages" 2>/dev/null)" != "$wanted" ] || return 0
   say "downloading $# of Debian's packages into ${directory#"$PWD"/}"
   rm -rf "$directory"
@@ -61,14 +61,16 @@ need_quick_packages() {
 LOADER=lib64/ld-linux-x86-64.so.2
 library_path() { printf '%s' "$1/lib/x86_64-linux-gnu:$1/usr/lib/x86_64-linux-gnu"; }
 
-# Copies a dynamic program's libraries to where its loader looks; fails if one is missing.
+# Copies a dynamic program's libraries to where its loader looks; fails if a package lacks. This machine's own do not count.
 copy_libraries() {
   local program="$1" root="$2" from="$QUICK/packages" list library
-  list=$("$from/$LOADER" --library-path "$(library_path "$from")" --list "$program") || return 0 # static
-  case "$list" in *'not found'*) die "$program wants a library that no package brings: $list" ;; esac
+  list=$("$from/$LOADER" --inhibit-cache --library-path "$(library_path "$from")" --list "$program") || return 0 # static
   while read -r library; do
-    [ -e "$root/usr/lib/x86_64-linux-gnu/${library##*/}" ] || cp -L "$library" "$root/usr/lib/x86_64-linux-gnu/"
-  done < <(sed -nE "s#.* => ($from/[^ ]+) .*#\\1#p" <<<"$list")
+    case "$library" in
+      "$from"/*) [ -e "$root/usr/lib/x86_64-linux-gnu/${library##*/}" ] || cp -L "$library" "$root/usr/lib/x86_64-linux-gnu/" ;;
+      *) die "$program wants a library that no package brings: $library" ;;
+    esac
+  done < <(sed -nE 's#.* => (not found|[^ ]+).*#\1#p' <<<"$list")
 }
 
 # The modules of build/modules and what they need, with the indexes that modprobe reads.
@@ -86,6 +88,8 @@ copy_modules() {
   done < <(sed 's/#.*//' build/modules | tr -s ' ' '\n' | sed '/^$/d')
   cp "$kernel/modules.builtin" "$kernel/modules.order" "$root/usr/lib/modules/$release/"
   "$busybox" depmod -b "$root/usr" "$release"
+  # depmod writes lines in the order in which it has found the files.
+  for path in "$root/usr/lib/modules/$release"/modules.{alias,dep,symbols}; do sort -o "$path" "$path"; done
 }
 
 # The whole file system of the machine.
@@ -109,14 +113,14 @@ quick_root() {
   copy_libraries "$program" "$root"
   # What names are looked up with; glibc loads it when it is needed.
   cp -L "$QUICK/packages"/lib/x86_64-linux-gnu/libnss_{files,dns}.so.2 "$root/usr/lib/x86_64-linux-gnu/"
-  LC_ALL=C cat "$QUICK/packages"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
+  cat "$QUICK/packages"/usr/share/ca-certificates/mozilla/*.crt >"$root/etc/ssl/certs/ca-certificates.crt"
   # chronyd gives up root for this user.
   printf '%s\n' root:x:0:0:root:/root:/sbin/nologin _chrony:x:100:100::/:/sbin/nologin >"$root/etc/passwd"
   printf '%s\n' root:x:0: _chrony:x:100: >"$root/etc/group"
   cp -r "$BOARD/rootfs-overlay/." "$root/"
   # What the system was built from.
   mkdir -p "$root/usr/share/frontloader"
-  LC_ALL=C sort -u "$QUICK/packages/.packages" "$QUICK/kernel/.packages" >"$root/usr/share/frontloader/packages"
+  sort -u "$QUICK/packages/.packages" "$QUICK/kernel/.packages" >"$root/usr/share/frontloader/packages"
 }
 
 quick() {
@@ -140,11 +144,11 @@ quick() {
 
 # GRUB as disk.sh wants it; its tools run with the libraries that were unpacked with them.
 quick_grub() {
-  local from="$QUICK/grub"
-  mkdir -p "$from/run/bin" "$from/run/lib"
-  ln -sfn ../../usr/lib/grub "$from/run/lib/grub"
+  local from="$QUICK/grub" grub="$OUTPUT/grub"
+  mkdir -p "$grub/bin" "$grub/lib"
+  ln -sfn "$from/usr/lib/grub" "$grub/lib/grub"
   printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$from/$LOADER" "$(library_path "$from")" \
-    "$from/usr/bin/grub-mkimage" >"$from/run/bin/grub-mkimage"
-  chmod 755 "$from/run/bin/grub-mkimage"
-  printf '%s' "$from/run"
+    "$from/usr/bin/grub-mkimage" >"$grub/bin/grub-mkimage"
+  chmod 755 "$grub/bin/grub-mkimage"
+  printf '%s' "$grub"
 }

@@ -1,5 +1,4 @@
 /** File names as the kernel has them: bytes, in no particular encoding. */
-import { Buffer } from "node:buffer";
 
 /**
  * Bytes as a string, one character (U+0000 to U+00FF) for each. Names in an archive need not be UTF-8, and
@@ -7,11 +6,6 @@ import { Buffer } from "node:buffer";
  * still be compared, split and used as keys.
  */
 export type ByteString = string;
-
-/** Reads bytes as a byte string. */
-export function byteStringOf(bytes: Uint8Array): ByteString {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1");
-}
 
 /** The bytes of a byte string. */
 export function bytesOf(string: ByteString): Uint8Array<ArrayBuffer> {

@@ -3,7 +3,8 @@
  * that no symlink can lead a call to another place than the directory it was given.
  */
 import { OPEN_FLAGS } from "./arch.ts";
-import { type ByteString, byteStringOf, displayName } from "./byte_string.ts";
+import { type ByteString, displayName } from "./byte_string.ts";
+import { byteStringOf } from "./byte_string_of.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, cString, errno, lazyLibc } from "./libc.ts";
 import { NameBuffer } from "./name_buffer.ts";

@@ -100,6 +100,11 @@ export function cStringArray(items: readonly string[]): CStringArray {
   return { pointers, strings };
 }
 
+/** Uses buffers after a call that read them through raw pointers, so that they cannot be collected before it. */
+export function keepAlive(...arrays: readonly CStringArray[]): void {
+  for (const { strings } of arrays) if (strings.length > 0) addressOf(strings[0]!);
+}
+
 /** The address of a buffer's first byte, for structures that hold pointers. */
 export function addressOf(buffer: Bytes): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(buffer));

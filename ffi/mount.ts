@@ -8,8 +8,6 @@ const libc = lazyLibc({
   mount: { parameters: ["buffer", "buffer", "buffer", "u64", "buffer"], result: "i32" },
   /** int umount2(const char *target, int flags); */
   umount2: { parameters: ["buffer", "i32"], result: "i32" },
-  /** void sync(void); */
-  sync: { parameters: [], result: "void" },
   /** long syscall(SYS_open_tree, int dirfd, const char *filename, unsigned int flags); */
   open_tree: { name: "syscall", parameters: ["i64", "i32", "buffer", "u32"], result: "i64" },
   /** long syscall(SYS_move_mount, int from_dirfd, const char *from_path, int to_dirfd, const char *to_path, unsigned flags); */
@@ -116,11 +114,6 @@ export function umount(target: string, flags = 0): boolean {
     path: target,
     errno: code,
   });
-}
-
-/** Brings everything that was written, to whatever file system, to where it belongs; returns when it is there (sync(2)). */
-export function sync(): void {
-  libc().sync();
 }
 
 const AT_FDCWD = -100;

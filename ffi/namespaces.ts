@@ -8,7 +8,6 @@ import { SYS } from "./arch.ts";
 import { SyscallError } from "./errno.ts";
 import { close, openForReading } from "./descriptors.ts";
 import { cString, errno, lazyLibc } from "./libc.ts";
-import { spawn, type SpawnOptions } from "./process.ts";
 
 const libc = lazyLibc({
   /** int unshare(int flags); */
@@ -67,6 +66,23 @@ export function setns(fd: number, flag: number): void {
       action: `enter namespace 0x${flag.toString(16)}`,
       errno: code,
     });
+  }
+}
+
+/**
+ * Makes the first root of the mount namespace the main thread's root and current directory: what chroot(2) has made of them is
+ * undone. That is what setns(2) does, also for the namespace that the thread is in.
+ *
+ * @throws {SyscallError}
+ */
+export function enterFirstRoot(): void {
+  const own = openForReading("/proc/self/ns/mnt");
+  try {
+    // Threads of the runtime share root and current directory with this one.
+    unshare(CloneFlag.FS);
+    setns(own, CloneFlag.NEWNS);
+  } finally {
+    close(own);
   }
 }
 
@@ -151,26 +167,4 @@ export function openNamespaces(pid: number): number[] {
     throw error;
   }
   return opened;
-}
-
-let ownPidNamespace: number | undefined;
-
-/**
- * Starts a program as PID 1 of a new pid namespace, and as a direct child of this process.
- *
- * Everything between the two changes of namespace is synchronous: were the main thread to start a thread there, clone
- * would fail (EINVAL) and Deno abort.
- *
- * @param options as for {@linkcode spawn}
- * @returns the child's pid as this process sees it
- * @throws {SyscallError}
- */
-export function spawnInNewPidNamespace(options: SpawnOptions): number {
-  ownPidNamespace ??= openForReading("/proc/self/ns/pid");
-  unshare(CloneFlag.NEWPID);
-  try {
-    return spawn(options);
-  } finally {
-    setns(ownPidNamespace, CloneFlag.NEWPID);
-  }
 }

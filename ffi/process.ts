@@ -1,30 +1,9 @@
-/** Processes: posix_spawn(3), waitid(2), kill(2), execve(2), and what a process hands on to the next program. */
+/** Processes: waitid(2), kill(2), execve(2), and what a process hands on to the next program. */
 import { SYS } from "./arch.ts";
-import { close } from "./descriptors.ts";
 import { Errno, SyscallError } from "./errno.ts";
-import { addressOf, type Bytes, cString, cStringArray, errno, lazyLibc } from "./libc.ts";
+import { cString, cStringArray, errno, keepAlive, lazyLibc } from "./libc.ts";
 
 const libc = lazyLibc({
-  /** int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
-   *                  const posix_spawnattr_t *attr, char *const argv[], char *const envp[]); */
-  posix_spawn: {
-    parameters: ["buffer", "buffer", "buffer", "buffer", "buffer", "buffer"],
-    result: "i32",
-  },
-  /** int posix_spawn_file_actions_init(posix_spawn_file_actions_t *); */
-  posix_spawn_file_actions_init: { parameters: ["buffer"], result: "i32" },
-  /** int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *, int oldfd, int newfd); */
-  posix_spawn_file_actions_adddup2: { parameters: ["buffer", "i32", "i32"], result: "i32" },
-  /** int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *); */
-  posix_spawn_file_actions_destroy: { parameters: ["buffer"], result: "i32" },
-  /** int posix_spawnattr_init(posix_spawnattr_t *attr); */
-  posix_spawnattr_init: { parameters: ["buffer"], result: "i32" },
-  /** int posix_spawnattr_setflags(posix_spawnattr_t *attr, short flags); */
-  posix_spawnattr_setflags: { parameters: ["buffer", "i16"], result: "i32" },
-  /** int posix_spawnattr_setsigmask(posix_spawnattr_t *attr, const sigset_t *mask); */
-  posix_spawnattr_setsigmask: { parameters: ["buffer", "buffer"], result: "i32" },
-  /** int posix_spawnattr_destroy(posix_spawnattr_t *attr); */
-  posix_spawnattr_destroy: { parameters: ["buffer"], result: "i32" },
   /** int waitid(idtype_t idtype, id_t id, siginfo_t *infop, int options); */
   waitid: { parameters: ["i32", "u32", "buffer", "i32"], result: "i32" },
   /** int kill(pid_t pid, int sig); */
@@ -57,88 +36,10 @@ const libc = lazyLibc({
   umask: { parameters: ["u32"], result: "u32" },
 });
 
-/** sizeof(posix_spawn_file_actions_t) is 80 and sizeof(posix_spawnattr_t) 336 in glibc on both architectures. */
-const SPAWN_STRUCT_BYTES = 512;
 /** sizeof(sigset_t) in glibc. */
 const SIGSET_BYTES = 128;
 /** Largest signal number on Linux. */
 const LAST_SIGNAL = 64;
-const POSIX_SPAWN_SETSIGMASK = 0x08;
-/** glibc 2.26 */
-const POSIX_SPAWN_SETSID = 0x80;
-
-/** What {@linkcode spawn} starts. */
-export interface SpawnOptions {
-  /** The program's path. */
-  readonly path: string;
-  /** Its arguments, with its own name first. */
-  readonly argv: readonly string[];
-  /** Its whole environment. */
-  readonly env: Readonly<Record<string, string>>;
-  /** Descriptors of this process that become 0, 1, 2, … of the new one. All others must be close-on-exec. */
-  readonly descriptors: readonly number[];
-}
-
-/**
- * Starts a program as a direct child of the main thread, with an empty signal mask and in a session of its own: it must
- * neither get the signals of this process's terminal nor be able to open it as /dev/tty, type into it (TIOCSTI) and so be
- * the person at it (CVE-2017-5226). Unlike fork, posix_spawn is safe in a process with threads.
- *
- * @returns the child's pid
- * @throws {SyscallError} if it cannot be started
- */
-export function spawn({ path, argv, env, descriptors }: SpawnOptions): number {
-  const c = libc();
-  // A target that is also a later source would be overwritten before it is copied.
-  const sources = descriptors.map((fd) =>
-    fd < descriptors.length ? duplicateFrom(descriptors.length, fd) : fd
-  );
-  const pid = new Int32Array(1);
-  const actions = new Uint8Array(SPAWN_STRUCT_BYTES);
-  const attributes = new Uint8Array(SPAWN_STRUCT_BYTES);
-  const argvArray = cStringArray(argv);
-  const envArray = cStringArray(Object.entries(env).map(([name, value]) => `${name}=${value}`));
-  c.posix_spawn_file_actions_init(actions);
-  c.posix_spawnattr_init(attributes);
-  try {
-    sources.forEach((source, target) => {
-      c.posix_spawn_file_actions_adddup2(actions, source, target);
-    });
-    c.posix_spawnattr_setsigmask(attributes, new Uint8Array(SIGSET_BYTES));
-    c.posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
-    const code = c.posix_spawn(
-      pid,
-      cString(path),
-      actions,
-      attributes,
-      argvArray.pointers,
-      envArray.pointers,
-    );
-    if (code !== 0) {
-      throw new SyscallError({
-        syscall: "posix_spawn",
-        action: `start "${path}"`,
-        path,
-        errno: code,
-      });
-    }
-  } finally {
-    sources.filter((source) => !descriptors.includes(source)).forEach(close);
-    c.posix_spawn_file_actions_destroy(actions);
-    c.posix_spawnattr_destroy(attributes);
-    keepAlive(argvArray, envArray);
-  }
-  return pid[0]!;
-}
-
-/** Copies a descriptor to the lowest free one from `first` on, close-on-exec. */
-function duplicateFrom(first: number, fd: number): number {
-  const F_DUPFD_CLOEXEC = 1030;
-  const copy = libc().fcntl(fd, F_DUPFD_CLOEXEC, first);
-  const code = errno();
-  if (copy >= 0) return copy;
-  throw new SyscallError({ syscall: "fcntl", action: `copy descriptor ${fd}`, errno: code });
-}
 
 /** How a process ended. */
 export type ExitStatus =
@@ -328,7 +229,7 @@ export function exec({ program, argv, env }: ExecOptions): never {
     libc().execve(path, argvArray.pointers, envArray.pointers);
     code = errno();
   } else {
-    const emptyPath: Bytes = cString("");
+    const emptyPath = cString("");
     libc().execveat(
       BigInt(SYS.execveat),
       program,
@@ -345,9 +246,4 @@ export function exec({ program, argv, env }: ExecOptions): never {
     action: `run "${argv[0]}"`,
     errno: code,
   });
-}
-
-/** Uses buffers after a call that read them through raw pointers, so that they cannot be collected before it. */
-function keepAlive(...arrays: { readonly strings: readonly Bytes[] }[]): void {
-  for (const { strings } of arrays) if (strings.length > 0) addressOf(strings[0]!);
 }

@@ -8,6 +8,8 @@ const libc = lazyLibc({
   reboot: { parameters: ["i32"], result: "i32" },
   /** void sync(void); */
   sync: { parameters: [], result: "void" },
+  /** void sync(void); on a thread of the runtime */
+  syncElsewhere: { name: "sync", parameters: [], result: "void", nonblocking: true },
   /** long syscall(SYS_kexec_file_load, int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline,
    *               unsigned long flags); */
   kexec_file_load: {
@@ -46,6 +48,22 @@ export function reboot(command: number): void {
 /** Writes everything to the disks, and returns when it is there. */
 export function sync(): void {
   libc().sync();
+}
+
+/**
+ * Writes everything to the disks, without holding up this thread: a disk or a server that does not answer makes sync(2) wait
+ * without an end, also one that was unmounted lazily.
+ *
+ * @param patience milliseconds
+ * @returns true if everything is there, false if the patience has run out
+ */
+export async function syncWithin(patience: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => resolve(false), patience);
+  libc().syncElsewhere().then(() => resolve(true));
+  const isThere = await promise;
+  clearTimeout(timer);
+  return isThere;
 }
 
 /** A kernel for {@linkcode loadNextKernel}, by open descriptors. */

@@ -2,7 +2,8 @@
  * Extended attributes (xattr(7)) of open files, and of names in an open directory, which are never followed
  * if they are symlinks.
  */
-import { bytesOf, type ByteString, byteStringOf, displayName } from "./byte_string.ts";
+import { bytesOf, type ByteString, displayName } from "./byte_string.ts";
+import { byteStringOf } from "./byte_string_of.ts";
 import { Errno, SyscallError } from "./errno.ts";
 import { type Bytes, errno, lazyLibc } from "./libc.ts";
 import { NameBuffer } from "./name_buffer.ts";

@@ -1,12 +1,13 @@
 import { close, openForReading } from "../../ffi/descriptors.ts";
-import { attachMount, cloneMount, mount, MountFlag } from "../../ffi/mount.ts";
-import { CloneFlag, setns, unshare } from "../../ffi/namespaces.ts";
+import { attachMount, cloneMount } from "../../ffi/mount.ts";
+import { RootDirectory } from "../../ffi/root_directory.ts";
 import { LayerStore } from "../image/layer_store.ts";
 import { pullInChild } from "../image/pull_process.ts";
 import { mountOverlay } from "../image/root_fs.ts";
 import { mountStoreFileSystem } from "../image/store_file_system.ts";
 import { dockerCredentials } from "../registry/docker_config.ts";
 import { formatReference, parseReference } from "../registry/reference.ts";
+import { enterPrivateMountNamespace, returnToMountNamespace } from "../system/mount_namespace.ts";
 import { pullProgress, standardError } from "./pull_progress.ts";
 import { UsageError } from "./usage_error.ts";
 
@@ -28,11 +29,11 @@ export async function pull(args: readonly string[]): Promise<number> {
   const credentials = dockerCredentials(reference.origin, Deno.env.toObject());
   const target = mountPoint(directory);
   const machine = openForReading("/proc/self/ns/mnt");
+  using ownRoot = RootDirectory.open("/");
 
   // From here on the main thread is in a mount namespace of its own, and so is the child that it starts. In there DIR is
   // the place for the layers as well, which spares a directory that could be left behind.
-  unshare(CloneFlag.NEWNS);
-  mount({ source: "none", target: "/", flags: MountFlag.REC | MountFlag.PRIVATE });
+  enterPrivateMountNamespace();
   mountStoreFileSystem(target, "frontloader");
   const [store, root] = [`${target}/store`, `${target}/root`];
   Deno.mkdirSync(store);
@@ -52,8 +53,7 @@ export async function pull(args: readonly string[]): Promise<number> {
     source: "frontloader",
   });
   const copy = cloneMount(root);
-  unshare(CloneFlag.FS);
-  setns(machine, CloneFlag.NEWNS);
+  returnToMountNamespace(machine, ownRoot);
   attachMount(copy, target);
   close(copy);
   close(machine);

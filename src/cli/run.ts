@@ -155,7 +155,8 @@ async function supervise(
   logger.info("Stopping, as {reason} asks: containers get TERM and all the time they take", {
     reason,
   });
-  await Promise.race([supervisor.stop(), host.endHurried]);
+  const stopped = supervisor.stop();
+  await Promise.race([stopped, host.endHurried]);
   await stages[Symbol.asyncDispose]();
   // Answers take a moment; a client that does not take its own must not hold up the end.
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
@@ -165,7 +166,7 @@ async function supervise(
   logger.info("Stopped");
   await syslog.close();
   await flushLog();
-  await host.end(flushLog);
+  await host.end({ stopped, flushLog });
   return 0;
 }
 

@@ -17,7 +17,7 @@ const SAFETY_NET_MS = 10_000;
 let safetyNet: ReturnType<typeof setInterval> | undefined;
 
 /**
- * Waits for the end of a child that was started with `spawn` of `ffi/process.ts` and collects its status, so that no zombie
+ * Waits for the end of a child that was started with `spawn` of `ffi/spawn.ts` and collects its status, so that no zombie
  * is left. The pid cannot become another process's before this resolves.
  *
  * @param pid a child of this process that nobody else waits for

@@ -1,8 +1,8 @@
 /** Launches containers: starts a stage process, tells it what to become, and hears whether it did. */
 import { getLogger } from "@logtape/logtape";
 import { close, type Pipe, pipe } from "../../ffi/descriptors.ts";
-import { spawnInNewPidNamespace } from "../../ffi/namespaces.ts";
-import { type ExitStatus, kill, Signal, spawn } from "../../ffi/process.ts";
+import { type ExitStatus, kill, Signal } from "../../ffi/process.ts";
+import { spawn, spawnInNewPidNamespace } from "../../ffi/spawn.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { selfCommand } from "../system/self.ts";

@@ -3,7 +3,7 @@ import { setClock } from "../../ffi/clock.ts";
 import { setHostname } from "../../ffi/namespaces.ts";
 import { bringLinkUp } from "../../ffi/network_interface.ts";
 import { hasChildren, killAll, Signal } from "../../ffi/process.ts";
-import { reboot, RebootCommand, sync } from "../../ffi/reboot.ts";
+import { reboot, RebootCommand, syncWithin } from "../../ffi/reboot.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { buildInfo } from "./boot/build_info.ts";
 import { judgeClock } from "./boot/clock.ts";
@@ -17,7 +17,7 @@ import { applyKernelSettings } from "./boot/kernel_settings.ts";
 import { loadModules } from "./boot/modules.ts";
 import { makeRootLeavable } from "./boot/root.ts";
 import { watchPowerButtons } from "./buttons.ts";
-import type { Host } from "./host.ts";
+import type { Host, HostEndOptions } from "./host.ts";
 import { END_COMMANDS, END_SIGNALS, type EndRequest, type MachineEnd } from "./machine_end.ts";
 import { readLease } from "./network/lease.ts";
 import { machineNetwork } from "./network/machine_network.ts";
@@ -45,6 +45,12 @@ const TIME_PATIENCE_MS = { plausible: 3_000, wrong: 30_000 };
 
 /** How long processes that are left over have, from TERM to KILL, and how often they are looked for. */
 const [LEFTOVER_MS, LEFTOVER_LOOK_MS] = [2_000, 20];
+
+/** How long volumes are waited for once nothing uses them any more. */
+const VOLUMES_MS = 20_000;
+
+/** So long the disks have to take what was written. */
+const SYNC_PATIENCE_MS = 120_000;
 
 /** The machine of which this process is the init: everything that a Linux system needs besides containers. */
 export class Machine implements Host {
@@ -103,9 +109,9 @@ export class Machine implements Host {
     });
   }
 
-  async end(flushLog: () => Promise<void>): Promise<never> {
+  async end({ stopped, flushLog }: HostEndOptions): Promise<never> {
     const { end } = this.#request ?? { end: "restart" };
-    await runPhases("shutdown", this.#shutdownPhases(end));
+    await runPhases("shutdown", this.#shutdownPhases(end, stopped));
     logger.info("{name}", { name: END_NAMES[end] });
     await flushLog();
     try {
@@ -135,11 +141,12 @@ export class Machine implements Host {
     ];
   }
 
-  #shutdownPhases(end: MachineEnd): readonly Phase[] {
+  #shutdownPhases(end: MachineEnd, stopped: Promise<void>): readonly Phase[] {
     return [
       { name: "Services", run: () => this.#stopServices() },
       { name: "Processes", run: endProcesses },
-      { name: "Disks", run: sync },
+      { name: "Volumes", run: () => waitForVolumes(stopped) },
+      { name: "Disks", run: syncDisks },
       // A restart that hangs is what it is for.
       ...end === "restart" ? [] : [{ name: "Watchdog", run: () => this.#watchdog?.stop() }],
     ];
@@ -171,15 +178,15 @@ export class Machine implements Host {
   }
 
   #startWatchdog(): string {
-    this.#watchdog = startWatchdog();
+    this.#watchdog = startWatchdog(this.#environment["FL_WATCHDOG"]);
     return this.#watchdog === undefined
-      ? "this machine has none"
+      ? "none"
       : `resets the machine after ${this.#watchdog.timeout} s without a sign of life`;
   }
 
   #watchButtons(): string {
     const request = () => this.requestEnd({ end: "powerOff", reason: "the power button" });
-    return watchPowerButtons(request) === 0 ? "this machine has none" : "is listened to";
+    return watchPowerButtons(request) === 0 ? "none" : "is listened to";
   }
 
   #nameHost(): string {
@@ -219,6 +226,23 @@ const END_NAMES: Readonly<Record<MachineEnd, string>> = {
   restart: "Restart",
   kexec: "Next kernel",
 };
+
+/** They are unmounted when the last container has ended: most often that is long past. */
+async function waitForVolumes(stopped: Promise<void>): Promise<string | void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const enough = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve("some may still be mounted"), VOLUMES_MS);
+  });
+  const result = await Promise.race([stopped, enough]);
+  clearTimeout(timer);
+  return result;
+}
+
+/** A server that does not answer must not keep the machine from ending. */
+async function syncDisks(): Promise<string | undefined> {
+  if (await syncWithin(SYNC_PATIENCE_MS)) return undefined;
+  return `not within ${SYNC_PATIENCE_MS / 1000} s: what a disk or a server has not taken is lost`;
+}
 
 /** Whatever runs besides: what it has open would keep file systems from being unmounted. */
 async function endProcesses(): Promise<void> {

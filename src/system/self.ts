@@ -27,14 +27,17 @@ const PASSED_ON = [
   "NO_PROXY",
 ];
 
+/** Found out at once: in a chroot the kernel calls it otherwise after a change of mount namespace. */
+const EXECUTABLE = Deno.execPath();
+
 /**
  * Gives the command that starts this program with other arguments.
  *
  * @param args what `main.ts` gets: `["pull", …]`
  */
 export function selfCommand(args: readonly string[]): SelfCommand {
-  const path = Deno.execPath();
-  return { path, argv: ["frontloader", ...runtimeArguments(), ...args], env: selfEnvironment() };
+  const argv = ["frontloader", ...runtimeArguments(), ...args];
+  return { path: EXECUTABLE, argv, env: selfEnvironment() };
 }
 
 /**

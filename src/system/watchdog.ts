@@ -6,7 +6,7 @@ import { errorChain } from "../log/error_chain.ts";
 const logger = getLogger(["frontloader", "watchdog"]);
 
 const DEVICE = "/dev/watchdog0";
-/** Seconds that this process may be out of action for. */
+/** Seconds that this process may be out of action for, unless somebody says something else. */
 const TIMEOUT = 60;
 /** It is fed so many times before it would bite. */
 const MEALS = 6;
@@ -22,13 +22,18 @@ export interface FedWatchdog {
 /**
  * Starts the hardware's watchdog, and feeds it from this process's event loop: once that stands still the machine is reset.
  *
- * @returns undefined if there is none
+ * @param seconds the timeout, as `FL_WATCHDOG` gives it: text, since it comes from the kernel's command line; "0" for none
+ * @returns undefined if there is none, or none is wanted
  * @throws {SyscallError} if it cannot be used
  */
-export function startWatchdog(): FedWatchdog | undefined {
+export function startWatchdog(seconds = String(TIMEOUT)): FedWatchdog | undefined {
+  if (!/^\d{1,5}$/.test(seconds)) {
+    throw new Error(`Cannot use "FL_WATCHDOG=${seconds}": expected a number of seconds`);
+  }
+  if (Number(seconds) === 0) return undefined;
   let watchdog: Watchdog;
   try {
-    watchdog = Watchdog.start(DEVICE, TIMEOUT);
+    watchdog = Watchdog.start(DEVICE, Number(seconds));
   } catch (error) {
     if (isSyscallError(error, "ENOENT", "ENODEV")) return undefined;
     throw error;

@@ -1,4 +1,5 @@
-import { sync, umount, UmountFlag } from "../../ffi/mount.ts";
+import { umount, UmountFlag } from "../../ffi/mount.ts";
+import { sync } from "../../ffi/reboot.ts";
 import type { VolumeSettings } from "../config/settings.ts";
 import { growXfs } from "./grow_xfs.ts";
 import { mountNfs } from "./nfs.ts";

@@ -1,19 +1,26 @@
 import { lookup } from "node:dns/promises";
 import { close } from "../../ffi/descriptors.ts";
 import { isSyscallError } from "../../ffi/errno.ts";
-import { attachMount, umount, UmountFlag } from "../../ffi/mount.ts";
+import { attachMount } from "../../ffi/mount.ts";
 import { createMount } from "../../ffi/mount_context.ts";
 import { descriptorPath } from "../../ffi/root_directory.ts";
 import type { NfsVolume } from "../config/settings.ts";
 import { errorChain } from "../log/error_chain.ts";
 import { giveRoot } from "./root_owner.ts";
-import { readMountTable } from "./mount_table.ts";
+import { clearMountPoint } from "./nfs_mount_point.ts";
 import { type NfsOptions, parseNfsOptions } from "./nfs_options.ts";
 import { pingNfs } from "./nfs_ping.ts";
 import { parseNfsSource } from "./nfs_source.ts";
 
 /** So long each address of a server has to say that it speaks NFS 4. */
 const PING_PATIENCE_MS = 10_000;
+
+/** The two ends of the way to a server. */
+interface Addresses {
+  readonly address: string;
+  /** This machine's. */
+  readonly own: string;
+}
 
 /**
  * Mounts what a server exports, by NFS 4. Runs in a volume child: it may block, and whoever started it ends it then.
@@ -28,12 +35,11 @@ export async function mountNfs(volume: NfsVolume, note: (text: string) => void):
   const { device, path } = volume;
   const { host } = parseNfsSource(device);
   const options = parseNfsOptions(volume.options);
-  makeWay(volume, note);
-  Deno.mkdirSync(path, { recursive: true });
+  const mountPoint = clearMountPoint(volume, note);
   const failures: string[] = [];
   for (const address of await addressesOf(host, options)) {
     try {
-      await mountFrom(address, volume, options);
+      await mountFrom(address, mountPoint, volume, options);
       return;
     } catch (error) {
       failures.push(`${address}: ${errorChain(error).join(": ")}`);
@@ -42,24 +48,6 @@ export async function mountNfs(volume: NfsVolume, note: (text: string) => void):
   throw new Error(`Cannot mount "${device}" on "${path}"`, {
     cause: new Error(failures.join("; ")),
   });
-}
-
-/**
- * Unmounts what a Frontloader that was killed has left behind. Without a look at the directory itself: its server may be gone.
- *
- * @throws {Error} if something else is mounted there, which would be hidden
- */
-function makeWay({ device, path }: NfsVolume, note: (text: string) => void): void {
-  const found = readMountTable().findLast((mount) => mount.path === path);
-  if (found === undefined) return;
-  // Its source does not tell whether it is the same: two mounts of one server bear the name of the first.
-  if (!found.fstype.startsWith("nfs")) {
-    throw new Error(
-      `Cannot mount "${device}" on "${path}": "${found.source}" (${found.fstype}) is mounted there`,
-    );
-  }
-  umount(path, UmountFlag.DETACH);
-  note("It was mounted already: mounting it anew");
 }
 
 /** @throws {Error} if the name has no address */
@@ -74,41 +62,46 @@ async function addressesOf(host: string, { family }: NfsOptions): Promise<string
 
 async function mountFrom(
   address: string,
+  mountPoint: string,
   volume: NfsVolume,
   options: NfsOptions,
 ): Promise<void> {
-  const { port, minorVersions } = options;
+  const { port } = options;
   const own = await pingNfs({ address, port, patience: PING_PATIENCE_MS });
-  let root: number | undefined;
-  for (const minor of minorVersions) {
-    try {
-      root = createMount({
-        source: volume.device,
-        target: volume.path,
-        fstype: "nfs4",
-        flags: options.flags,
-        data: dataOf({ address, own, minor }, options),
-      });
-      break;
-    } catch (error) {
-      const isLast = minor === minorVersions.at(-1);
-      if (!isLast && isSyscallError(error, "EPROTONOSUPPORT")) continue;
-      throw new Error(reasonOf(error, volume, options), { cause: error });
-    }
-  }
-  if (root === undefined) return;
+  const root = createNewest({ address, own }, volume, options);
   try {
     // Before anybody can see it.
     giveRoot(descriptorPath(root), volume);
-    attachMount(root, volume.path);
+    attachMount(root, mountPoint);
   } finally {
     close(root);
   }
 }
 
+/** @returns the mount, attached nowhere, with the first version that the server has of those that are wanted */
+function createNewest(addresses: Addresses, volume: NfsVolume, options: NfsOptions): number {
+  let failure: unknown;
+  for (const minor of options.minorVersions) {
+    try {
+      return createMount({
+        source: volume.device,
+        target: volume.path,
+        fstype: "nfs4",
+        flags: options.flags,
+        data: dataOf(addresses, minor, options),
+      });
+    } catch (error) {
+      failure = error;
+      if (!isSyscallError(error, "EPROTONOSUPPORT")) break;
+    }
+  }
+  throw explain(failure, volume, options);
+}
+
 /** What the kernel is told: nfs(5). Of two that contradict each other the last one counts, so that nothing overrides these. */
 function dataOf(
-  { address, own, minor }: { address: string; own: string; minor: number },
+  { address, own }: Addresses,
+  minor: number,
   { data, port, clientAddress = own }: NfsOptions,
 ): string {
   const proto = address.includes(":") ? "tcp6" : "tcp";
@@ -119,16 +112,19 @@ function dataOf(
   ].join(",");
 }
 
-/** The errors of the kernel that have a meaning here which their name does not tell. */
-function reasonOf(error: unknown, { device }: NfsVolume, { minorVersions }: NfsOptions): string {
+/** Says what the kernel's errors mean here, where their names do not tell. */
+function explain(error: unknown, { device }: NfsVolume, { minorVersions }: NfsOptions): unknown {
+  if (!isSyscallError(error)) return error;
   const { path } = parseNfsSource(device);
-  if (isSyscallError(error, "ENOENT")) return `It exports no "${path}" to this machine`;
-  if (isSyscallError(error, "EACCES", "EPERM")) {
-    return `It does not let this machine mount "${path}"`;
-  }
-  if (isSyscallError(error, "EPROTONOSUPPORT")) {
-    return `It does not have NFS ${minorVersions.map((minor) => `4.${minor}`).join(" or ")}`;
-  }
-  if (isSyscallError(error, "ENODEV")) return "The kernel of this machine has no NFS";
-  return "It cannot be mounted";
+  const meanings: Readonly<Record<string, string>> = {
+    ENOENT: `It exports no "${path}" to this machine`,
+    EACCES: `It does not let this machine mount "${path}"`,
+    EPERM: `It does not let this machine mount "${path}"`,
+    EPROTONOSUPPORT: `It does not have NFS ${
+      minorVersions.map((minor) => `4.${minor}`).join(" or ")
+    }`,
+    ENODEV: "The kernel of this machine has no NFS",
+  };
+  const meaning = meanings[error.code] ?? "It cannot be mounted";
+  return new Error(`${meaning} (${error.code})`, { cause: error.cause });
 }

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { untilTerm } from "../support/frontloader_fixture.ts";
+import { APPLIANCE } from "../support/guest/appliance.ts";
 import { Appliance } from "../support/guest/appliance_guest.ts";
-import { pushSystem, SYSTEM, systemCommit, systemOfCommit } from "../support/guest/system_image.ts";
+import { pushSystem, systemCommit, systemOfCommit } from "../support/guest/system_image.ts";
 
 /** A world with a container, and a system image that is of the commit that runs. */
 async function upgradeWorld(): Promise<{
@@ -39,12 +40,12 @@ function imitation(): Uint8Array {
 Deno.test("a machine changes to the system that is pushed, if that is one", async (t) => {
   const { world: created, push } = await upgradeWorld();
   await using world = created;
-  const bzImage = await Deno.readFile(SYSTEM.kernel);
+  const bzImage = await Deno.readFile(APPLIANCE.kernel);
   await push({ commit: systemCommit() }, { bzImage });
   await using guest = world.boot({ memory: 512 });
 
   await t.step("an image of the commit that runs is left alone", async () => {
-    await guest.waitForLine(/ kernel: This system is what http:\S+ has commit=/);
+    await guest.waitForLine(/ upgrade: This system is what http:\S+ has commit=/);
     await guest.waitForLine(/ web\| ready$/);
   });
 
@@ -113,12 +114,14 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
   });
 });
 
-Deno.test("a machine that permits no kexec starts its containers all the same, and says why it is not upgraded", async () => {
+Deno.test("a machine that permits no kexec, and has a fixed address, starts its containers all the same, and says why it is not upgraded", async () => {
   const { world: created, push } = await upgradeWorld();
   await using world = created;
-  await push({ commit: "two" }, { bzImage: await Deno.readFile(SYSTEM.kernel) });
-  await using guest = world.boot({ words: ["sysctl.kernel.kexec_load_disabled=1"] });
+  await push({ commit: "two" }, { bzImage: await Deno.readFile(APPLIANCE.kernel) });
+  const address = "ip=10.77.0.50::10.77.0.1:255.255.255.0:::off:10.77.0.1";
+  await using guest = world.boot({ words: ["sysctl.kernel.kexec_load_disabled=1", address] });
+  await guest.waitForLine(/ boot: Network: eth0 has 10\.77\.0\.50\/24, gateway 10\.77\.0\.1/);
   await guest.waitForLine(/ web\| ready$/);
-  const line = await guest.waitForLine(/ error +kernel: /);
+  const line = await guest.waitForLine(/ error +upgrade: /);
   assert.match(line, /Cannot load the next kernel: EPERM; this system goes on$/);
 });

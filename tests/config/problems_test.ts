@@ -17,7 +17,7 @@ const cases: readonly [name: string, text: string, problems: readonly string[]][
     },
     { "id": "web", "UID": 3 },
   ],
-  "kernel": { "manifest": "system" },
+  "kernel": {},
 }`,
     [
       'web.jsonc:3:3: reloadIntervall: unknown key, did you mean "reloadInterval"?',
@@ -26,7 +26,7 @@ const cases: readonly [name: string, text: string, problems: readonly string[]][
       'web.jsonc:10:5: containers[1]: missing key "manifest", expected a manifest URL or an image reference',
       'web.jsonc:10:13: containers[1].id: expected another "id" than that of containers[0], found "web"',
       'web.jsonc:10:20: containers[1].UID: unknown key, did you mean "uid"?',
-      "web.jsonc:12:3: kernel: not supported yet",
+      'web.jsonc:12:13: kernel: missing key "manifest", expected a manifest URL or an image reference',
     ],
   ],
   [

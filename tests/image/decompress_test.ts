@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { byteStringOf } from "../../ffi/byte_string.ts";
+import { byteStringOf } from "../../ffi/byte_string_of.ts";
 import { DecodeWorkers, decompress } from "../../src/image/decompress.ts";
 import { sha256 } from "../support/memory_image.ts";
 import { concat } from "../support/tar_writer.ts";

@@ -1,5 +1,5 @@
 import type { ByteString } from "../../ffi/byte_string.ts";
-import { byteStringOf } from "../../ffi/byte_string.ts";
+import { byteStringOf } from "../../ffi/byte_string_of.ts";
 import { Errno, type ErrnoName, SyscallError } from "../../ffi/errno.ts";
 import type { FileStatus, FileTime, FileType } from "../../ffi/file_metadata.ts";
 import type { FileSystem } from "../../src/image/file_system.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { byteStringOf } from "../../ffi/byte_string.ts";
+import { byteStringOf } from "../../ffi/byte_string_of.ts";
 import type { TarEntry } from "../../src/image/tar_entry.ts";
 import { TarReader } from "../../src/image/tar_reader.ts";
 import { base256, concat, padded, paxRecords, tar, tarItem } from "../support/tar_writer.ts";

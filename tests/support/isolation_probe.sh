@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2046,SC2086,SC2295 # what is split and matched here is known
 # Tells what a container is, from inside: one fact a line, "NAME: VALUE". Needs busybox alone. Names of the machine's namespaces
 # are in MACHINE_NAMESPACES ("uts:[1] ipc:[2] …").
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { byteStringOf } from "../../ffi/byte_string.ts";
+import { byteStringOf } from "../../ffi/byte_string_of.ts";
 import { LayerStore } from "../../src/image/layer_store.ts";
 import { type PulledImage, pullImage, type PullImageOptions } from "../../src/image/pull_image.ts";
 import { mountOverlay } from "../../src/image/root_fs.ts";

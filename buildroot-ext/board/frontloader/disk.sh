@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Lays out disk.img: GPT, bootable by BIOS and by UEFI, the same bytes from the same input. Needs no root: nothing is mounted.
+# Lays out disk.img: GPT, bootable by BIOS (x86-64) and by UEFI, the same bytes from the same input. Needs no root: nothing is
+# mounted.
 #
 #   1 MiB  partition 1, where GRUB for BIOS lies (its first sector is in the protective MBR)
 #   2 MiB  partition 2, FAT: GRUB for UEFI, its configuration, and the systems /a and /b
 set -euo pipefail
 
 usage="usage: disk.sh --output FILE --kernel FILE [--initrd FILE] --cmdline WORDS --grub PREFIX
-  --grub   the directory with bin/grub-mkimage and lib/grub/{i386-pc,x86_64-efi}
+  --grub   a directory with bin/grub-mkimage, and lib/grub/{i386-pc,x86_64-efi} or lib/grub/arm64-efi
        disk.sh --set-cmdline WORDS --output FILE     changes the command line of a disk.img that is there"
 
 MIB=$((1 << 20))
@@ -98,6 +99,14 @@ install_bios() {
   dd if="$core" of="$output" bs="$SECTOR" seek="$start" conv=notrunc status=none
 }
 
+# Under the name that firmware looks for on a disk that it has not seen before.
+install_uefi() {
+  local format="$1" name="$2"
+  [ -d "$grub/lib/grub/$format" ] || return 0
+  mkimage "$format" /grub "$work/$name"
+  put "$work/$name" "/EFI/BOOT/$name"
+}
+
 rm -f "$output"
 truncate -s "${SIZE_MIB}M" "$output"
 # Identifiers are fixed, so that the same system is the same image: a disk finds its own partitions by their numbers.
@@ -110,9 +119,9 @@ EOF
 mformat -i "$output@@${BOOT_MIB}M" -F -T $(((SIZE_MIB - BOOT_MIB - 1) * MIB / SECTOR)) -h 255 -s 63 \
   -H $((BOOT_MIB * MIB / SECTOR)) -N 46524F4E -v FRONTLOADER ::
 mmd -i "$output@@${BOOT_MIB}M" ::/EFI ::/EFI/BOOT ::/grub ::/a ::/b
-install_bios
-mkimage x86_64-efi /grub "$work/efi.img"
-put "$work/efi.img" /EFI/BOOT/BOOTX64.EFI
+if [ -d "$grub/lib/grub/i386-pc" ]; then install_bios; fi
+install_uefi x86_64-efi BOOTX64.EFI
+install_uefi arm64-efi BOOTAA64.EFI
 cp "$here/grub/grub.cfg" "$work/grub.cfg"
 put "$work/grub.cfg" /grub/grub.cfg
 put_cmdline

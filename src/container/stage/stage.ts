@@ -9,13 +9,14 @@ import { close, replaceDescriptor, sealedMemfd } from "../../../ffi/descriptors.
 import { mount, MountFlag, umount, UmountFlag } from "../../../ffi/mount.ts";
 import {
   CloneFlag,
+  enterFirstRoot,
   pivotRootToCurrentDirectory,
   setHostname,
-  unshare,
 } from "../../../ffi/namespaces.ts";
 import { closeOnExecFrom, exec, resetSignals, Signal, umask } from "../../../ffi/process.ts";
 import { descriptorPath, RootDirectory } from "../../../ffi/root_directory.ts";
 import { type LaunchSpec, StageDescriptor } from "../launch_spec.ts";
+import { enterPrivateMountNamespace } from "../../system/mount_namespace.ts";
 import { enterCgroup, mountCgroup } from "./cgroup.ts";
 import { runFace } from "./face.ts";
 import { assumeIdentity } from "./identity.ts";
@@ -43,9 +44,7 @@ function becomeContainer(spec: LaunchSpec): never {
   // Everything of the machine that is needed later is opened while the machine's root is still the root.
   const init = spec.init === null ? undefined : sealedMemfd("init", Deno.readFileSync(spec.init));
 
-  unshare(CloneFlag.NEWNS | CloneFlag.NEWUTS | CloneFlag.NEWIPC);
-  // Nothing that is mounted from here on may show up on the machine.
-  mount({ source: "none", target: "/", flags: MountFlag.REC | MountFlag.PRIVATE });
+  enterPrivateMountNamespace(CloneFlag.NEWUTS | CloneFlag.NEWIPC);
   if (spec.hostname !== undefined) setHostname(spec.hostname);
 
   {
@@ -70,8 +69,8 @@ function becomeContainer(spec: LaunchSpec): never {
     close(nullDevice);
     close(root.openOrMake(spec.cwd, "directory"));
     if (spec.readOnly) sealRoot();
+    enterRoot(root);
   }
-  enterRoot();
 
   resetSignals();
   closeOnExecFrom(StageDescriptor.STATUS);
@@ -110,8 +109,15 @@ function sealRoot(): void {
   }
 }
 
-/** Makes the current directory the root and takes the machine's tree out of sight. */
-function enterRoot(): void {
+/**
+ * Makes the container's root the first one of its mount namespace, and takes the machine's tree out of sight.
+ *
+ * pivot_root(2) puts the new root in the place of this process's. If that is that of a chroot the machine's first root stays
+ * below, and who has CAP_SYS_CHROOT climbs out to it. So it is the first one that makes way.
+ */
+function enterRoot(root: RootDirectory): void {
+  enterFirstRoot();
+  root.enter();
   pivotRootToCurrentDirectory();
   umount(".", UmountFlag.DETACH);
   Deno.chdir("/");

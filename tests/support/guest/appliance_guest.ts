@@ -1,8 +1,8 @@
 import type { RegistryServer } from "../registry_server.ts";
 import { startRegistry } from "../registry_server.ts";
+import { APPLIANCE } from "./appliance.ts";
 import { Guest, type GuestOptions } from "./guest.ts";
 import { GuestNetwork } from "./guest_network.ts";
-import { SYSTEM } from "./system_image.ts";
 
 /** What a {@linkcode Appliance.boot} may be told. */
 export interface ApplianceOptions extends GuestOptions {
@@ -44,7 +44,15 @@ export class Appliance implements AsyncDisposable {
     return new Guest({
       network: this.network,
       ...options,
-      arguments: ["-kernel", SYSTEM.kernel, "-initrd", SYSTEM.initrd, "-append", line, ...more],
+      arguments: [
+        "-kernel",
+        APPLIANCE.kernel,
+        "-initrd",
+        APPLIANCE.initrd,
+        "-append",
+        line,
+        ...more,
+      ],
     });
   }
 

@@ -3,15 +3,11 @@ import type { Digest } from "../../../src/registry/digest.ts";
 import { commandText, runCommand } from "../command.ts";
 import { digestOf, type RegistryServer } from "../registry_server.ts";
 import { TemporaryDirectory } from "../temporary_directory.ts";
-
-const OUTPUT = new URL("../../../output/quick", import.meta.url).pathname;
-
-/** The appliance's kernel and initramfs, as `./build.sh quick` has made them; QEMU can boot them without a disk. */
-export const SYSTEM = { kernel: `${OUTPUT}/bzImage`, initrd: `${OUTPUT}/initrd` } as const;
+import { APPLIANCE } from "./appliance.ts";
 
 /** The commit that the appliance is of. */
 export function systemCommit(): string {
-  const text = Deno.readTextFileSync(`${OUTPUT}/os-release`);
+  const text = Deno.readTextFileSync(`${APPLIANCE.directory}/os-release`);
   return /^BUILD_ID=(.*)$/m.exec(text)![1]!;
 }
 
@@ -29,14 +25,14 @@ export interface SystemImage {
 export async function systemOfCommit(commit: string): Promise<Uint8Array> {
   using directory = new TemporaryDirectory();
   await Deno.mkdir(`${directory.path}/etc`);
-  const release = Deno.readTextFileSync(`${OUTPUT}/os-release`)
+  const release = Deno.readTextFileSync(`${APPLIANCE.directory}/os-release`)
     .replace(/^BUILD_ID=.*$/m, `BUILD_ID=${commit}`);
   await Deno.writeTextFile(`${directory.path}/etc/os-release`, release);
   const change = await runCommand(["cpio", "--create", "--format=newc", "--quiet"], {
     cwd: directory.path,
     stdin: await commandText(["find", "."], { cwd: directory.path }),
   });
-  const system = await Deno.readFile(SYSTEM.initrd);
+  const system = await Deno.readFile(APPLIANCE.initrd);
   const whole = new Uint8Array(system.length + change.length);
   whole.set(system);
   whole.set(change, system.length);
