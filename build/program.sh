@@ -7,7 +7,8 @@ identify_build() {
   if [ "$COMMIT" != unknown ] && [ -n "$(git status --porcelain 2>/dev/null)" ]; then COMMIT="${COMMIT%-dirty}-dirty"; fi
   SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
   VERSION=$(sed -nE 's/^ *"version": "(.*)",/\1/p' deno.json)
-  export COMMIT SOURCE_DATE_EPOCH VERSION
+  # Tools look for this one; names as common as the others would mean something to others.
+  export SOURCE_DATE_EPOCH
 }
 
 bundle() {

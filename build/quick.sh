@@ -61,14 +61,16 @@ need_quick_packages() {
 LOADER=lib64/ld-linux-x86-64.so.2
 library_path() { printf '%s' "$1/lib/x86_64-linux-gnu:$1/usr/lib/x86_64-linux-gnu"; }
 
-# Copies a dynamic program's libraries to where its loader looks; fails if one is missing.
+# Copies a dynamic program's libraries to where its loader looks; fails if a package lacks. This machine's own do not count.
 copy_libraries() {
   local program="$1" root="$2" from="$QUICK/packages" list library
-  list=$("$from/$LOADER" --library-path "$(library_path "$from")" --list "$program") || return 0 # static
-  case "$list" in *'not found'*) die "$program wants a library that no package brings: $list" ;; esac
+  list=$("$from/$LOADER" --inhibit-cache --library-path "$(library_path "$from")" --list "$program") || return 0 # static
   while read -r library; do
-    [ -e "$root/usr/lib/x86_64-linux-gnu/${library##*/}" ] || cp -L "$library" "$root/usr/lib/x86_64-linux-gnu/"
-  done < <(sed -nE "s#.* => ($from/[^ ]+) .*#\\1#p" <<<"$list")
+    case "$library" in
+      "$from"/*) [ -e "$root/usr/lib/x86_64-linux-gnu/${library##*/}" ] || cp -L "$library" "$root/usr/lib/x86_64-linux-gnu/" ;;
+      *) die "$program wants a library that no package brings: $library" ;;
+    esac
+  done < <(sed -nE 's#.* => (not found|[^ ]+).*#\1#p' <<<"$list")
 }
 
 # The modules of build/modules and what they need, with the indexes that modprobe reads.
@@ -142,11 +144,11 @@ quick() {
 
 # GRUB as disk.sh wants it; its tools run with the libraries that were unpacked with them.
 quick_grub() {
-  local from="$QUICK/grub"
-  mkdir -p "$from/run/bin" "$from/run/lib"
-  ln -sfn ../../usr/lib/grub "$from/run/lib/grub"
+  local from="$QUICK/grub" grub="$OUTPUT/grub"
+  mkdir -p "$grub/bin" "$grub/lib"
+  ln -sfn "$from/usr/lib/grub" "$grub/lib/grub"
   printf '#!/bin/sh\nexec "%s" --library-path "%s" "%s" "$@"\n' "$from/$LOADER" "$(library_path "$from")" \
-    "$from/usr/bin/grub-mkimage" >"$from/run/bin/grub-mkimage"
-  chmod 755 "$from/run/bin/grub-mkimage"
-  printf '%s' "$from/run"
+    "$from/usr/bin/grub-mkimage" >"$grub/bin/grub-mkimage"
+  chmod 755 "$grub/bin/grub-mkimage"
+  printf '%s' "$grub"
 }

@@ -28,7 +28,7 @@ run_machine() {
   qemu-system-x86_64 "${machine[@]}" | while IFS= read -r line; do
     printf '%s\n' "$line"
     case "$line" in *"Frontloader "*" starts "*)
-      say "from power-on to Frontloader's first line: $((((${EPOCHREALTIME/./} - ${started/./}) + 50000) / 100000))00 ms" ;;
+      say "from power-on until Frontloader starts: $((((${EPOCHREALTIME/./} - ${started/./}) + 50000) / 100000))00 ms" ;;
     esac
   done
 }

@@ -122,6 +122,7 @@ async function supervise(
           stages,
           cgroups,
           mountSource: directory.mountSource,
+          deviceLog: machineLogs.deviceLog,
           environment: identity.environment,
         }, onLine);
       },
@@ -140,7 +141,7 @@ async function supervise(
     version: VERSION,
     configuration: source.description,
   });
-  const closeMachineLogs = takeMachineLogs({
+  const machineLogs = takeMachineLogs({
     environment,
     pid: Deno.pid,
     containerOf: (pid) => containerOfProcess(pid, supervisor.instances),
@@ -162,7 +163,7 @@ async function supervise(
   await Promise.race([control.shutdown(), new Promise((end) => setTimeout(end, 1_000))]);
   await cgroups.close();
   directory.close();
-  await closeMachineLogs();
+  await machineLogs.close();
   logger.info("Stopped");
   await syslog.close();
   await flushLog();

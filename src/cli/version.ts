@@ -1,3 +1,4 @@
+import { buildInfo } from "../system/boot/build_info.ts";
 import { VERSION } from "../version.ts";
 
 /**
@@ -6,6 +7,9 @@ import { VERSION } from "../version.ts";
  * @returns the exit status
  */
 export function version(): Promise<number> {
-  console.log(`frontloader ${VERSION} (deno ${Deno.version.deno}, ${Deno.build.target})`);
+  // Other systems that this program runs on may have an identifier of their own; the time is ours alone.
+  const { commit, builtAt } = buildInfo();
+  const system = builtAt === undefined ? "" : `commit ${commit}, `;
+  console.log(`frontloader ${VERSION} (${system}deno ${Deno.version.deno}, ${Deno.build.target})`);
   return Promise.resolve(0);
 }

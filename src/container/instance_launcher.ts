@@ -11,6 +11,7 @@ import { killFamily } from "./kill_family.ts";
 import { launchSpecOf } from "./launch_spec_of.ts";
 import type { LaunchSpec } from "./launch_spec.ts";
 import { type OutputStream, type RunningContainer, Stage } from "./launcher.ts";
+import { type DeviceLogSockets, ownLogSocket } from "./own_log_socket.ts";
 import { showVariable } from "./show_variable.ts";
 import { noteInstance } from "./leftovers.ts";
 import type { Release } from "./lifecycle.ts";
@@ -33,6 +34,8 @@ export interface InstancePlace {
   /** Where stage processes come from. */
   readonly stages: StagePool;
   readonly cgroups: CgroupTree;
+  /** Where what programs log is received; absent where that is others' business. */
+  readonly deviceLog?: DeviceLogSockets | undefined;
   /** Shown as the source of root file systems in the kernel's list of mounts. */
   readonly mountSource: string;
 }
@@ -69,8 +72,16 @@ export async function launchInstance(
     target: rootFs,
     source: place.mountSource,
   });
+  const log = ownLogSocket(release.settings, directory, place.deviceLog);
+  undo.defer(log.close);
   const { init, environment } = place;
-  const spec = launchSpecOf(release, { rootFs, init, cgroup: cgroup?.path, environment });
+  const settings = { ...release.settings, mounts: log.mounts };
+  const spec = launchSpecOf({ ...release, settings }, {
+    rootFs,
+    init,
+    cgroup: cgroup?.path,
+    environment,
+  });
   if (logEnvironment) logVariables(id, spec.env);
   const container = await launch(stage, spec, { cgroup, onLine });
   // It runs: nothing is undone from here on, whatever happens.
@@ -87,6 +98,7 @@ export async function launchInstance(
     pid: container.pid,
     ended: container.ended.finally(() => {
       if (cgroup !== undefined) place.cgroups.remove(cgroup);
+      log.close();
       // The note alone is in there: what the container wrote is elsewhere, and ended with it.
       return Deno.remove(directory, { recursive: true });
     }),

@@ -73,12 +73,12 @@ function string(object: JsonObject, key: string): string {
   return value;
 }
 
+/** What is no text in there is passed over: an image's labels are no reason not to run it. */
 function dictionary(object: JsonObject, key: string): Record<string, string> {
-  const value = object[key] ?? {};
-  if (!isObject(value) || !Object.values(value).every((item) => typeof item === "string")) {
-    throw new Error(`its "${key}" is not an object of strings`);
-  }
-  return value as Record<string, string>;
+  const value = object[key];
+  if (!isObject(value)) return {};
+  const texts = Object.entries(value).filter(([, item]) => typeof item === "string");
+  return Object.fromEntries(texts) as Record<string, string>;
 }
 
 function strings(object: JsonObject, key: string): string[] {

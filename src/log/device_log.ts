@@ -1,17 +1,11 @@
 import { getLogger } from "@logtape/logtape";
-import {
-  bindDatagramSocket,
-  type Datagram,
-  isReceivedAt,
-  receiveDatagram,
-  shutdownSocket,
-} from "../../ffi/datagrams.ts";
+import { shutdownSocket } from "../../ffi/datagrams.ts";
 import { close } from "../../ffi/descriptors.ts";
+import { addToReadableSet, makeReadableSet } from "../../ffi/epoll.ts";
 import { waitUntilReadable } from "../../ffi/readiness.ts";
 import { takeInTurns } from "../streams/turns.ts";
+import { DeviceSocket } from "./device_socket.ts";
 import { errorChain } from "./error_chain.ts";
-import { logForeignMessage } from "./foreign_message.ts";
-import { parseLocalMessage } from "./syslog/parse_local.ts";
 
 const logger = getLogger(["frontloader", "devlog"]);
 
@@ -30,24 +24,20 @@ export function deviceLogPath(
   return environment[PATH_VARIABLE] || (pid === 1 ? DEV_LOG : undefined);
 }
 
-/** A datagram has room for so much; the rest of a longer one is cut off. */
-const MAX_DATAGRAM = 16_384;
-/** So many that wait at the end are taken yet; more have room only if somebody goes on sending (net.unix.max_dgram_qlen). */
-const MAX_LEFT = 1_000;
-
 /**
- * The socket `/dev/log`, where programs log with syslog(3); what they send is put into Frontloader's log. It is one of datagrams:
- * that is what every libc tries first, and musl's the only thing.
+ * The socket `/dev/log`, and one for each container's instance that mounts it: all that comes there is that container's, while of a
+ * message at `/dev/log` itself its sender's container can be found only as long as the sender lives.
  *
- * Containers mount the socket itself: one that is made anew at the same path is another, so it lasts as long as Frontloader.
+ * Containers mount the socket itself, and one that is made anew at the same path is another. So each lasts as long as who has it.
  */
 export class DeviceLog {
-  readonly #path: string;
-  readonly #fd: number;
+  /** Path of the socket that is everybody's. */
+  readonly path: string;
+  readonly #main: DeviceSocket;
+  readonly #sockets: Set<DeviceSocket>;
+  /** One wait for all of them, since each occupies a thread. */
+  readonly #set: number;
   readonly #abort = new AbortController();
-  readonly #buffer = new Uint8Array(MAX_DATAGRAM);
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #containerOf: (pid: number) => string | undefined;
   readonly #reading: Promise<void>;
 
   /**
@@ -56,65 +46,64 @@ export class DeviceLog {
    * @throws {SyscallError} EADDRINUSE if something is there, but for a socket at which nobody receives any more
    */
   constructor(path: string, containerOf: (pid: number) => string | undefined) {
-    this.#path = path;
-    this.#containerOf = containerOf;
-    if (isLeftBehind(path)) Deno.removeSync(path);
-    this.#fd = bindDatagramSocket(path);
-    // For every user of every container.
-    Deno.chmodSync(path, 0o666);
+    this.path = path;
+    this.#main = new DeviceSocket(path, containerOf);
+    this.#sockets = new Set([this.#main]);
+    this.#set = makeReadableSet();
+    addToReadableSet(this.#set, this.#main.fd);
     this.#reading = this.#read();
   }
 
-  /** Takes what is there yet, and removes the socket. */
+  /**
+   * Makes a socket that is a container's alone.
+   *
+   * @param path where it is made
+   * @param container its id
+   * @returns takes what is there yet, and removes it
+   * @throws {SyscallError} as the constructor
+   */
+  addSocket(path: string, container: string): () => void {
+    const socket = new DeviceSocket(path, () => container);
+    this.#sockets.add(socket);
+    addToReadableSet(this.#set, socket.fd);
+    return () => {
+      this.#sockets.delete(socket);
+      socket.close();
+    };
+  }
+
+  /** Takes what is there yet, and removes the sockets. */
   async close(): Promise<void> {
-    try {
-      Deno.removeSync(this.#path);
-    } catch (error) {
-      // Somebody else was faster.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-    for (let i = 0; i < MAX_LEFT && this.#takeOne(); i++);
     this.#abort.abort();
-    shutdownSocket(this.#fd);
+    // Whoever waits for the set goes on.
+    shutdownSocket(this.#main.fd);
     await this.#reading;
-    close(this.#fd);
+    for (const socket of this.#sockets) socket.close();
+    close(this.#set);
   }
 
   async #read(): Promise<void> {
     try {
       await takeInTurns({
-        readable: () => waitUntilReadable(this.#fd),
+        readable: () => waitUntilReadable(this.#set),
         takeOne: () => this.#takeOne(),
       }, this.#abort.signal);
     } catch (error) {
       logger.error("What programs log to {path} is not received any more: {reason}", {
-        path: this.#path,
+        path: this.path,
         reason: errorChain(error).join(": "),
       });
     }
   }
 
   #takeOne(): boolean {
-    const datagram = receiveDatagram(this.#fd, this.#buffer);
-    if (datagram !== undefined) this.#log(datagram);
-    return datagram !== undefined;
-  }
-
-  #log({ bytes, pid }: Datagram): void {
-    const message = parseLocalMessage(this.#decoder.decode(bytes));
-    // A sender that does not say its pid has one all the same; what a container says is as it sees itself.
-    const procId = message.procId || (pid === 0 ? "" : String(pid));
-    const container = this.#containerOf(pid);
-    logForeignMessage({ ...message, procId, ...container !== undefined && { container } });
-  }
-}
-
-/** True for what a Frontloader that was killed has left. Another's /dev/log is another's, a symbolic link to it included. */
-function isLeftBehind(path: string): boolean {
-  try {
-    return Deno.lstatSync(path).isSocket === true && !isReceivedAt(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    for (const socket of this.#sockets) {
+      if (!socket.takeOne()) continue;
+      // It is the last in line now, so that one who floods does not keep others from being heard.
+      this.#sockets.delete(socket);
+      this.#sockets.add(socket);
+      return true;
+    }
+    return false;
   }
 }

@@ -4,6 +4,7 @@ import { waitUntilReadable } from "../../ffi/readiness.ts";
 import { takeInTurns } from "../streams/turns.ts";
 import { errorChain } from "./error_chain.ts";
 import { logForeignMessage } from "./foreign_message.ts";
+import { OverwrittenMessages } from "./overwritten.ts";
 import { Facility, parsePriority, type Priority } from "./syslog/priority.ts";
 
 const logger = getLogger(["frontloader", "kernel"]);
@@ -65,6 +66,9 @@ export function machineKernelLog(): KernelLogSource {
 export async function followKernelLog(source: KernelLogSource, signal: AbortSignal): Promise<void> {
   const decoder = new TextDecoder();
   const startOfMachine = startClock(source);
+  using overwritten = new OverwrittenMessages();
+  // At once: the next record may never come.
+  signal.addEventListener("abort", () => overwritten[Symbol.dispose]());
   let expected: number | undefined;
   const takeOne = () => {
     const bytes = source.read();
@@ -72,12 +76,7 @@ export async function followKernelLog(source: KernelLogSource, signal: AbortSign
     const record = parseKernelRecord(decoder.decode(bytes));
     if (record === undefined) return true;
     // The kernel's log is a ring: what nobody has read in time is overwritten.
-    const missing = record.sequence - (expected ?? record.sequence);
-    if (missing > 0) {
-      logger.warn("{missing} messages dropped: they were overwritten before they were read", {
-        missing,
-      });
-    }
+    overwritten.add(record.sequence - (expected ?? record.sequence));
     expected = record.sequence + 1;
     logRecord(record, startOfMachine());
     return true;

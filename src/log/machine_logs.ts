@@ -10,7 +10,7 @@ const logger = getLogger(["frontloader", "log"]);
  * and everything else goes on.
  *
  * @param options `environment` and `pid` of this process; `containerOf`: finds the container of a process
- * @returns ends it, and takes what has been sent until then
+ * @returns `deviceLog`: where programs log to, if that is received here; `close`: ends it, and takes what has been sent until then
  */
 export function takeMachineLogs(
   { environment, pid, containerOf }: {
@@ -18,7 +18,7 @@ export function takeMachineLogs(
     pid: number;
     containerOf: (pid: number) => string | undefined;
   },
-): () => Promise<void> {
+): { readonly deviceLog: DeviceLog | undefined; readonly close: () => Promise<void> } {
   const path = deviceLogPath(environment, pid);
   const deviceLog = path === undefined
     ? undefined
@@ -28,10 +28,11 @@ export function takeMachineLogs(
     const source = attempt("read the kernel's log", machineKernelLog);
     if (source !== undefined) void followKernelLog(source, abort.signal);
   }
-  return async () => {
+  const close = async () => {
     abort.abort();
     await deviceLog?.close();
   };
+  return { deviceLog, close };
 }
 
 function attempt<T>(what: string, action: () => T): T | undefined {

@@ -126,6 +126,7 @@ export class Machine implements Host {
 
   #bootPhases(): readonly Phase[] {
     return [
+      { name: "System", run: () => `commit ${buildInfo().commit ?? "unknown"}` },
       { name: "Root", run: () => this.#prepareRoot() },
       { name: "File systems", run: () => this.#mountFileSystems() },
       { name: "Kernel settings", run: applyKernelSettings },

@@ -8,6 +8,7 @@ import { Appliance } from "../support/guest/appliance_guest.ts";
 
 /** The phases of a boot and of a shutdown, in their order. */
 const BOOT = [
+  "System",
   "Root",
   "File systems",
   "Kernel settings",

@@ -12,7 +12,7 @@ n=0
 while :; do
   n=$((n + 1))
   head -c 100000 /dev/urandom >/data/$n
-  echo "$(sha256sum <\\"/data/$n\\") $n"
+  echo "$(sha256sum </data/$n) $n"
   sleep 0.5
 done
 `;

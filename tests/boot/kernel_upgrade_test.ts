@@ -45,7 +45,7 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
   await using guest = world.boot({ memory: 512 });
 
   await t.step("an image of the commit that runs is left alone", async () => {
-    await guest.waitForLine(/ kernel: This system is what http:\S+ has commit=/);
+    await guest.waitForLine(/ upgrade: This system is what http:\S+ has commit=/);
     await guest.waitForLine(/ web\| ready$/);
   });
 
@@ -105,6 +105,7 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
 
   await t.step("the next system runs the container again, and stays", async () => {
     const before = guest.lines.findIndex((line) => / shutdown: Next kernel$/.test(line));
+    await guest.waitForLine(/ boot: System: commit three /, before);
     await guest.waitForLine(/ web\| ready$/, before);
     // Several looks at the registry later:
     world.registry.log.length = 0;
@@ -122,6 +123,6 @@ Deno.test("a machine that permits no kexec, and has a fixed address, starts its 
   await using guest = world.boot({ words: ["sysctl.kernel.kexec_load_disabled=1", address] });
   await guest.waitForLine(/ boot: Network: eth0 has 10\.77\.0\.50\/24, gateway 10\.77\.0\.1/);
   await guest.waitForLine(/ web\| ready$/);
-  const line = await guest.waitForLine(/ error +kernel: /);
+  const line = await guest.waitForLine(/ error +upgrade: /);
   assert.match(line, /Cannot load the next kernel: EPERM; this system goes on$/);
 });

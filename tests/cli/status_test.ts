@@ -212,3 +212,26 @@ for (
     assert.match(formatStatus(base, after(seconds)), new RegExp(`up ${text}\n`));
   });
 }
+
+Deno.test("a status tells which commit a machine's own system is of, and what is being done about the next one", () => {
+  const kernel = {
+    commit: "one",
+    state: "idle",
+    next: undefined,
+    failures: 0,
+    lastError: undefined,
+  } as const;
+  const systemOf = (changes: Partial<NonNullable<SupervisorStatus["kernel"]>>) =>
+    formatStatus({ ...base, kernel: { ...kernel, ...changes } }, after(60)).split("\n").slice(
+      1,
+      -2,
+    );
+  assert.deepEqual(systemOf({}), ["system: commit one"]);
+  assert.deepEqual(systemOf({ state: "loading", next: "two" }), [
+    "system: commit one, loading two",
+  ]);
+  assert.deepEqual(systemOf({ lastError: { at: START, message: "Cannot load it" } }), [
+    "system: commit one",
+    "  last error, 1 min 0 s ago: Cannot load it",
+  ]);
+});

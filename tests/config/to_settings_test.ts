@@ -234,3 +234,17 @@ for (const [what, docker, { image: manifest, ...container }, credentials] of ecr
     assert.deepEqual(only!.credentials, credentials);
   });
 }
+
+Deno.test("the system has its own image, with the global credentials unless it has its own", () => {
+  const kernelOf = (keys: string) =>
+    parsePrimary(
+      `{"docker": {"username": "u", "password": "p"}, "kernel": {"manifest": "a.example/b:1"${keys}}}`,
+      "f",
+    ).kernel!;
+  const { image, ...rest } = kernelOf("");
+  assert.equal(image.repository, "b");
+  assert.deepEqual(rest, { credentials: { username: "u", password: "p" } });
+  assert.equal(kernelOf(', "docker": {}').credentials, undefined);
+  assert.equal(kernelOf(', "cmdline": "quiet"').commandLine, "quiet");
+  assert.equal(kernelOf(', "cmdline": ""').commandLine, "");
+});

@@ -25,6 +25,7 @@ Deno.test("what an image says of how it is run is read", () => {
       WorkingDir: "/work",
       User: "1000:1000",
       StopSignal: "SIGQUIT",
+      Labels: { commit: "abc", odd: null },
       ExposedPorts: { "80/tcp": {} },
     },
   };
@@ -39,6 +40,7 @@ Deno.test("what an image says of how it is run is read", () => {
       workingDir: "/work",
       user: "1000:1000",
       stopSignal: "SIGQUIT",
+      labels: { commit: "abc" },
     },
   });
 });

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { chainIds } from "../../src/image/chain_id.ts";
 import { LayerStore } from "../../src/image/layer_store.ts";
 import { machinePlatform, type Platform } from "../../src/image/manifest.ts";
-import { pullImage, type PullImageOptions, type PullProgress } from "../../src/image/pull_image.ts";
+import {
+  inspectImage,
+  pullImage,
+  type PullImageOptions,
+  type PullProgress,
+} from "../../src/image/pull_image.ts";
 import type { Descriptor } from "../../src/registry/descriptor.ts";
 import { type ImageReference, withDigest } from "../../src/registry/reference.ts";
 import { MemoryImage, sha256 } from "../support/memory_image.ts";
@@ -316,4 +321,18 @@ Deno.test("an image may have the same layer twice", async () => {
   const pulled = await place.pull(new MemoryImage([layer("a"), tar(), tar(), layer("a")]));
   assert.equal(new Set(pulled.layers).size, 4);
   place.checkClean(4);
+});
+
+Deno.test("an image that is looked at has its digest and configuration, and none of its layers is fetched", async () => {
+  const archives = [layer("a"), layer("b")];
+  const image = new MemoryImage(archives, { config: { config: { Labels: { commit: "abc" } } } });
+  const { digest, layers, config } = await inspectImage({
+    registry: image,
+    reference: image.reference,
+  });
+  assert.equal(digest, sha256(image.manifest.bytes));
+  assert.deepEqual(layers, chainIds(archives.map(sha256)));
+  assert.deepEqual(config.labels, { commit: "abc" });
+  assert.equal(image.fetched.length, 1, "the configuration");
+  assert.ok(!image.layers.some((one) => image.fetched.includes(one.digest)));
 });

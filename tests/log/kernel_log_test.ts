@@ -89,6 +89,18 @@ Deno.test("records that were overwritten before they were read are counted", asy
   ]);
 });
 
+Deno.test("what is overwritten in a flood is summed up: one line at once, one for all the rest at the end", async () => {
+  using log = await follow(["6,1,1,-;a\n", "6,9,1,-;b\n", "6,12,2,-;c\n", "6,20,3,-;d\n"]);
+  assert.deepEqual(log.lines(), [
+    "info    kernel: a",
+    "warning kernel: 7 messages dropped: they were overwritten before they were read",
+    "info    kernel: b",
+    "info    kernel: c",
+    "info    kernel: d",
+    "warning kernel: 9 messages dropped: they were overwritten before they were read",
+  ]);
+});
+
 Deno.test("a record in no known form is passed over", async () => {
   using log = await follow(["???", "6,1,1,-;a\n"]);
   assert.deepEqual(log.lines(), ["info    kernel: a"]);

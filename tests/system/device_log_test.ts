@@ -182,3 +182,36 @@ Deno.test("a container that mounts /dev/log logs to Frontloader and its receiver
   await frontloader.stop();
   assert.deepEqual(namesIn(fixture.directory).filter((name) => name === "log"), []);
 });
+
+Deno.test("every message of a container is known to be its, also of senders that have ended; a restart leaves no socket", async () => {
+  await using fixture = new FrontloaderFixture();
+  using shared = new TemporaryDirectory();
+  const socket = `${fixture.directory}/log`;
+  const count = 200;
+  await fixture.push(
+    "web",
+    `i=0; while [ $i -lt ${count} ]; do logger -t once "message $i"; i=$((i + 1)); done
+    if [ ! -e /shared/again ]; then touch /shared/again; exit; fi
+    ${untilTerm("ready")}`,
+  );
+  fixture.configure({
+    container: {
+      id: "web",
+      manifest: fixture.image("web"),
+      mounts: { "/dev/log": socket, "/shared": shared.path },
+    },
+  });
+  const frontloader = fixture.start({ FL_DEV_LOG: socket });
+  await frontloader.waitForLine(/ web\| ready$/);
+  const logged = await eventually("all messages of both instances", () => {
+    const lines = frontloader.lines.filter((line) => line.includes("| message "));
+    return lines.length === 2 * count ? lines : undefined;
+  });
+  const strangers = logged.filter((line) => !/ web\/once\[\d+\]\| message \d+$/.test(line));
+  assert.deepEqual(strangers, []);
+  const sockets = Deno.readTextFileSync("/proc/net/unix").split("\n")
+    .filter((line) => line.includes(fixture.directory) && line.endsWith("/log"));
+  assert.equal(sockets.length, 2, sockets.join("\n"));
+  await frontloader.stop();
+  assert(!Deno.readTextFileSync("/proc/net/unix").includes(fixture.directory));
+});

@@ -10,8 +10,6 @@ cp "$FRONTLOADER_PROGRAM/etc/os-release" "$target/etc/os-release"
 # Where Debian has it, and Frontloader looks: Buildroot's is static as well.
 ln -sf tini "$target/usr/bin/tini-static"
 
-# There is one init, and it starts what there is to start.
+# There is one init, and it starts what there is to start. /etc/shadow stays, with nothing but locked passwords in it, as Buildroot
+# adds the users of its packages later.
 rm -rf "$target"/etc/init.d "$target"/etc/inittab "$target"/etc/network "$target"/etc/profile*
-# There is nobody to log in: no password, not even a locked one.
-rm -f "$target"/etc/shadow "$target"/etc/securetty
-sed -i -e 's#^\([^:]*\):[^:]*:#\1:x:#' -e 's#:[^:]*$#:/sbin/nologin#' "$target/etc/passwd"

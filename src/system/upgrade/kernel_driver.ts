@@ -14,7 +14,7 @@ import {
 } from "./kernel_lifecycle.ts";
 import type { SystemUpgrade } from "./system_upgrade.ts";
 
-const logger = getLogger(["frontloader", "kernel"]);
+const logger = getLogger(["frontloader", "upgrade"]);
 
 /** An image that cannot be used, however often it is tried. */
 export class UnfitImageError extends Error {

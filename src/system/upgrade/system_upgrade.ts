@@ -2,7 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Settings } from "../../config/settings.ts";
 import type { KernelStatus } from "./kernel_driver.ts";
 
-const logger = getLogger(["frontloader", "kernel"]);
+const logger = getLogger(["frontloader", "upgrade"]);
 
 /** What keeps the system that Frontloader runs on up to date. */
 export interface SystemUpgrade {

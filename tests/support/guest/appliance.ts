@@ -7,6 +7,8 @@ const BOOT_PARTITION = "@@2M";
 /** OVMF, from Debian's package `ovmf`: the code, which is the same for all machines, and a machine's own variables. */
 const UEFI = "/usr/share/OVMF/OVMF_CODE_4M.fd";
 const UEFI_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+/** The disks of EC2's machines are such. */
+const NVME = "nvme,drive=appliance,serial=appliance";
 
 /** What `./build.sh quick` has made; `build.sh test` calls it before any test. */
 export const APPLIANCE = {
@@ -43,19 +45,28 @@ export class ApplianceDisk implements Disposable {
     await runCommand(["mren", "-i", this.path + BOOT_PARTITION, `::${from}`, `::${to}`]);
   }
 
+  /** Gives the disk a size, in MiB, as if it had been written to one of that size. */
+  async resize(size: number): Promise<void> {
+    await Deno.truncate(this.path, size * 2 ** 20);
+  }
+
   /**
    * QEMU's arguments for it.
    *
    * @param firmware what the machine starts with
+   * @param bus what the disk is attached to
    */
-  arguments(firmware: "bios" | "uefi"): string[] {
-    const drive = `file=${this.path},format=raw,if=virtio`;
-    if (firmware === "bios") return ["-drive", drive];
+  arguments(firmware: "bios" | "uefi", bus: "virtio" | "nvme" = "virtio"): string[] {
+    const disk = [
+      ...["-drive", `file=${this.path},format=raw,if=none,id=appliance`],
+      ...["-device", bus === "nvme" ? NVME : "virtio-blk-pci,drive=appliance"],
+    ];
+    if (firmware === "bios") return disk;
     const flash = "if=pflash,format=raw";
     return [
       ...["-drive", `${flash},readonly=on,file=${UEFI}`],
       ...["-drive", `${flash},snapshot=on,file=${UEFI_VARIABLES}`],
-      ...["-drive", drive],
+      ...disk,
     ];
   }
 

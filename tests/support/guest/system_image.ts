@@ -33,9 +33,11 @@ export async function systemOfCommit(commit: string): Promise<Uint8Array> {
     stdin: await commandText(["find", "."], { cwd: directory.path }),
   });
   const system = await Deno.readFile(APPLIANCE.initrd);
-  const whole = new Uint8Array(system.length + change.length);
+  // An archive begins at a multiple of four bytes; zeros before it are skipped (the kernel's init/initramfs.c).
+  const start = Math.ceil(system.length / 4) * 4;
+  const whole = new Uint8Array(start + change.length);
   whole.set(system);
-  whole.set(change, system.length);
+  whole.set(change, start);
   return whole;
 }
 

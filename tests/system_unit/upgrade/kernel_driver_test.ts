@@ -95,7 +95,7 @@ Deno.test("a registry that fails keeps no container from starting, and is asked 
   await fixture.time.advance(600_000);
   assert.ok(fixture.done.length > 5, `${fixture.done}`);
   assert.deepEqual(fixture.log.lines(), [
-    "error   kernel: Cannot reach the registry; this system goes on",
+    "error   upgrade: Cannot reach the registry; this system goes on",
   ]);
   fixture.digest = b;
   await fixture.time.advance(600_000);
@@ -154,7 +154,7 @@ Deno.test("an image without a commit is said once, and not used", async () => {
   await fixture.start();
   await fixture.time.advance(600_000);
   assert.deepEqual(fixture.log.lines("label"), [
-    'error   kernel: registry.example/system:stable does not say which commit it is: it has no label "commit"; this system goes on',
+    'error   upgrade: registry.example/system:stable does not say which commit it is: it has no label "commit"; this system goes on',
   ]);
   assert.match(fixture.driver.status().lastError!.message, /no label/);
 });
@@ -183,7 +183,7 @@ Deno.test("where nothing is upgraded a configured kernel is said to have no effe
   await upgrade.configure(wanted);
   await upgrade.configure(wanted);
   assert.deepEqual(log.lines(), [
-    "warning kernel: The configuration's `kernel` has no effect: FL_NO_SYSUPGRADE is set",
+    "warning upgrade: The configuration's `kernel` has no effect: FL_NO_SYSUPGRADE is set",
   ]);
   assert.equal(upgrade.status(), undefined);
 });

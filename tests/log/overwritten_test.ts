@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { OverwrittenMessages } from "../../src/log/overwritten.ts";
+import { CapturedLog } from "../support/captured_log.ts";
+import { FakeTime } from "../support/fake_time.ts";
+
+Deno.test("that messages were overwritten is said at once, then once a second with the sum, as long as there are any", async () => {
+  using time = new FakeTime();
+  using log = new CapturedLog();
+  using overwritten = new OverwrittenMessages();
+  const said = () => log.lines().map((line) => parseInt(line.replace(/^warning kernel: /, "")));
+  overwritten.add(0);
+  assert.deepEqual(said(), []);
+  for (const missing of [1, 2, 3]) overwritten.add(missing);
+  assert.deepEqual(said(), [1]);
+  await time.advance(999);
+  assert.deepEqual(said(), [1]);
+  await time.advance(1);
+  assert.deepEqual(said(), [1, 5]);
+  overwritten.add(4);
+  await time.advance(1_000);
+  assert.deepEqual(said(), [1, 5, 4]);
+  await time.advance(1_000);
+  overwritten.add(6);
+  assert.deepEqual(said(), [1, 5, 4, 6], "at once again");
+  overwritten.add(7);
+  overwritten[Symbol.dispose]();
+  assert.deepEqual(said(), [1, 5, 4, 6, 7]);
+  await time.advance(10_000);
+  assert.deepEqual(said(), [1, 5, 4, 6, 7]);
+});
