@@ -31,7 +31,7 @@ export function startLog(
     reset: true,
     sinks: {
       stdout: print,
-      important: (record) => compareLogLevel(record.level, level) >= 0 && print(record),
+      important: (record) => isImportant(record, level) && print(record),
       forward,
     },
     loggers: [
@@ -43,6 +43,19 @@ export function startLog(
     ],
   });
   return () => writer.flush();
+}
+
+/**
+ * True for what belongs on standard output. The kernel says hundreds of things at each boot that nobody wants to read between the
+ * phases of it: what is less than a notice is for receivers, and for who wants to see everything.
+ *
+ * @param level the least level
+ */
+export function isImportant(record: LogRecord, level: LogLevel): boolean {
+  if (compareLogLevel(record.level, level) < 0) return false;
+  const foreign = foreignMessageOf(record);
+  if (foreign?.facility !== Facility.KERN || compareLogLevel(level, "debug") <= 0) return true;
+  return foreign.severity <= SEVERITIES.indexOf("notice");
 }
 
 /**

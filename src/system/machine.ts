@@ -26,6 +26,7 @@ import { startReaping } from "./orphans.ts";
 import { type Phase, runPhases } from "./phases.ts";
 import { SYSTEM_PATH } from "./programs.ts";
 import type { SystemService } from "./system_service.ts";
+import { startedFrom } from "./upgrade/command_line.ts";
 import { machineUpgrade, type SystemUpgradeOptions } from "./upgrade/machine_upgrade.ts";
 import type { SystemUpgrade } from "./upgrade/system_upgrade.ts";
 import { timeServers } from "./time/time_servers.ts";
@@ -126,7 +127,7 @@ export class Machine implements Host {
 
   #bootPhases(): readonly Phase[] {
     return [
-      { name: "System", run: () => `commit ${buildInfo().commit ?? "unknown"}` },
+      { name: "System", run: () => this.#describeSystem() },
       { name: "Root", run: () => this.#prepareRoot() },
       { name: "File systems", run: () => this.#mountFileSystems() },
       { name: "Kernel settings", run: applyKernelSettings },
@@ -151,6 +152,12 @@ export class Machine implements Host {
       // A restart that hangs is what it is for.
       ...end === "restart" ? [] : [{ name: "Watchdog", run: () => this.#watchdog?.stop() }],
     ];
+  }
+
+  #describeSystem(): string {
+    const origin = startedFrom(this.#environment);
+    const commit = `commit ${buildInfo().commit ?? "unknown"}`;
+    return origin === undefined ? commit : `${commit} of image ${origin}`;
   }
 
   #prepareRoot(): string | undefined {

@@ -87,25 +87,22 @@ Deno.test("a machine changes to the system that is pushed, if that is one", asyn
     assert.deepEqual(guest.lines.filter((line) => /ready ends| gets TERM/.test(line)), []);
   });
 
+  let digest: string;
   await t.step("one that can be loaded is started, when all containers have ended", async () => {
     const before = guest.lines.length;
     // It says to be another one than the image does: it must not be taken for something new again.
-    const digest = await push({ commit: "two" }, {
+    digest = await push({ commit: "two" }, {
       bzImage,
       initrd: await systemOfCommit("three"),
     });
     await guest.waitForLine(/ Stopping, as the upgrade to two asks/, before);
     await guest.waitForLine(/ web\| ready ends$/, before);
     await guest.waitForLine(/ shutdown: Next kernel$/, before);
-    await guest.waitForLine(
-      new RegExp(` kernel: Command line: .*FL_KERNEL_DIGEST=${digest}`),
-      before,
-    );
   });
 
   await t.step("the next system runs the container again, and stays", async () => {
     const before = guest.lines.findIndex((line) => / shutdown: Next kernel$/.test(line));
-    await guest.waitForLine(/ boot: System: commit three /, before);
+    await guest.waitForLine(new RegExp(` boot: System: commit three of image ${digest} `), before);
     await guest.waitForLine(/ web\| ready$/, before);
     // Several looks at the registry later:
     world.registry.log.length = 0;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { getLogger, type LogRecord } from "@logtape/logtape";
-import { formatRecord } from "../../src/log/log.ts";
+import { getLogger, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { formatRecord, isImportant } from "../../src/log/log.ts";
 import { type ForeignMessage, logForeignMessage } from "../../src/log/foreign_message.ts";
 import { CapturedLog } from "../support/captured_log.ts";
 
@@ -160,5 +160,26 @@ for (const [name, changes, line] of foreignRows) {
     using log = new CapturedLog();
     logForeignMessage({ ...foreign, ...changes });
     assert.deepEqual(log.lines(), [line]);
+  });
+}
+
+const importantRows: readonly [
+  name: string,
+  changes: Partial<ForeignMessage>,
+  level: LogLevel,
+  isThere: boolean,
+][] = [
+  ["the kernel's notice", { facility: 0, severity: 5 }, "info", true],
+  ["the kernel's chatter not", { facility: 0, severity: 6 }, "info", false],
+  ["the kernel's chatter with --debug", { facility: 0, severity: 6 }, "debug", true],
+  ["a program's information", { facility: 1, severity: 6 }, "info", true],
+  ["a program's debugging not", { facility: 1, severity: 7 }, "info", false],
+];
+
+for (const [name, changes, level, isThere] of importantRows) {
+  Deno.test(`on standard output: ${name}`, () => {
+    using log = new CapturedLog();
+    logForeignMessage({ ...foreign, ...changes });
+    assert.equal(isImportant(log.records[0]!, level), isThere);
   });
 }

@@ -96,6 +96,7 @@ else is known as \`key=value\`. What a container puts out stands behind \`ID|\`.
 Where it is process 1 it receives what programs log with syslog(3) at \`/dev/log\`, which containers
 get by the mount \`"/dev/log": "/dev/log"\`, and reads the kernel's log. On a machine with another
 init both are the business of that one; \`FL_DEV_LOG=PATH\` makes a socket elsewhere, for tests say.
+What the kernel says below a notice is on standard output with \`--debug\` only.
 
 All of it goes to every target of \`syslog\`, in the form of RFC 5424, as far as its \`level\` lets it:
 

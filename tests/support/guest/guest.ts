@@ -10,7 +10,7 @@ import { Qmp } from "./qmp.ts";
 /** Debian's kernel; `build.sh guest-kernel` puts it there. */
 const KERNEL = new URL("../../../.cache/guest/vmlinuz", import.meta.url).pathname;
 /** How long anything may take before a test gives up: emulation is slow, and so are machines at times. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 240_000;
 
 /** What a {@linkcode Guest} is booted with. */
 export interface GuestOptions {
