@@ -149,7 +149,10 @@ export class VolumeManager {
       for (const driver of this.#drivers.values()) driver.look();
     };
     try {
-      this.#watch ??= this.#services.watchDevices(look);
+      this.#watch ??= this.#services.watchDevices(() => {
+        logger.debug("The kernel says that a disk has changed");
+        look();
+      });
     } catch (error) {
       const reason = errorChain(error).join(": ");
       logger.warn("Devices are looked at every minute only: {reason}", { reason });
