@@ -1,30 +1,43 @@
 /** disk.img, as `./build.sh quick` makes it, boots on machines of either firmware. */
+import { pushScript } from "../support/busybox_image.ts";
+import { untilTerm } from "../support/frontloader_fixture.ts";
 import { ApplianceDisk } from "../support/guest/appliance.ts";
+import { Appliance } from "../support/guest/appliance_guest.ts";
 import { Guest } from "../support/guest/guest.ts";
 
 /** The smallest machine that it is for. */
 const MEMORY = 512;
-const WORDS = ["console=ttyS0", "quiet", "panic=-1", "FL_URL=/etc/none.json"];
-const FIRST_LINE = / starts configuration=\/etc\/none\.json$/;
+const WORDS = ["console=ttyS0", "quiet", "panic=-1"];
 
-Deno.test(`disk.img boots by BIOS in ${MEMORY} MiB, with the command line that it was given`, async () => {
-  using disk = await ApplianceDisk.make(WORDS);
-  await using guest = new Guest({ memory: MEMORY, arguments: disk.arguments("bios") });
-  await guest.waitForLine(FIRST_LINE);
-});
+Deno.test(`disk.img in ${MEMORY} MiB: from power-on to a container's first line`, async (t) => {
+  await using world = await Appliance.create();
+  const { network, registry } = world;
+  await pushScript(registry, "web", untilTerm("ready"));
+  const manifest = `${registry.origin}/v2/web/manifests/latest`;
+  world.configuration = { container: { id: "web", manifest } };
+  const words = [...WORDS, `FL_URL=${world.configurationUrl}`];
 
-Deno.test(`disk.img boots by UEFI in ${MEMORY} MiB, from an NVMe disk of 1 GiB that it was written to`, async () => {
-  using disk = await ApplianceDisk.make(WORDS);
-  await disk.resize(1024);
-  await using guest = new Guest({ memory: MEMORY, arguments: disk.arguments("uefi", "nvme") });
-  await guest.waitForLine(FIRST_LINE);
+  await t.step("by BIOS, with the command line that it was given", async () => {
+    using disk = await ApplianceDisk.make(words);
+    const options = { network, memory: MEMORY };
+    await using guest = new Guest({ ...options, arguments: disk.arguments("bios") });
+    await guest.waitForLine(/ web\| ready$/);
+  });
+
+  await t.step("by UEFI, from an NVMe disk of 1 GiB that it was written to", async () => {
+    using disk = await ApplianceDisk.make(words);
+    await disk.resize(1024);
+    const options = { network, memory: MEMORY };
+    await using guest = new Guest({ ...options, arguments: disk.arguments("uefi", "nvme") });
+    await guest.waitForLine(/ web\| ready$/);
+  });
 });
 
 Deno.test("a disk.img whose first system is gone boots the second one", async () => {
-  using disk = await ApplianceDisk.make(WORDS);
+  using disk = await ApplianceDisk.make([...WORDS, "FL_URL=/etc/none.json"]);
   await disk.rename("/b", "/c");
   await disk.rename("/a", "/b");
   await using guest = new Guest({ memory: MEMORY, arguments: disk.arguments("bios") });
   await guest.waitForLine(/Frontloader, the second system/);
-  await guest.waitForLine(FIRST_LINE);
+  await guest.waitForLine(/ starts configuration=\/etc\/none\.json$/);
 });

@@ -16,6 +16,8 @@ export interface FrontloaderOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** A command that executes it, such as `["unshare", "--uts"]`. */
   readonly prefix?: readonly string[];
+  /** Path of what is executed, if that is something else than Frontloader's own main module. */
+  readonly main?: string;
 }
 
 /** A running Frontloader. */
@@ -44,7 +46,7 @@ export const PATIENCE_MS = 60_000;
 
 /** Starts Frontloader. */
 export function startFrontloader(
-  { args, runDirectory, onLine, env = {}, prefix = [] }: FrontloaderOptions,
+  { args, runDirectory, onLine, env = {}, prefix = [], main = MAIN }: FrontloaderOptions,
 ): RunningFrontloader {
   const environment = {
     FL_RUN_DIR: runDirectory,
@@ -54,7 +56,7 @@ export function startFrontloader(
   };
   const [program, ...before] = [...prefix, Deno.execPath()];
   const child = new Deno.Command(program!, {
-    args: [...before, "run", "--quiet", "-A", MAIN, "run", ...args],
+    args: [...before, "run", "--quiet", "-A", main, "run", ...args],
     env: environment,
     stdin: "null",
     stdout: "piped",

@@ -57,14 +57,15 @@ export class FrontloaderFixture implements AsyncDisposable {
    * Starts Frontloader with the configuration that has been written.
    *
    * @param env further environment
-   * @param options `args` in place of `-c` with that configuration; `prefix`: a command that executes it
+   * @param options `args` in place of `-c` with that configuration; `prefix`: a command that executes it;
+   * `main`: what is executed in its place
    */
   start(
     env: Readonly<Record<string, string>> = {},
-    { args = ["-c", this.configurationFile], prefix }: Partial<FrontloaderOptions> = {},
+    { args = ["-c", this.configurationFile], prefix, main }: Partial<FrontloaderOptions> = {},
   ): RunningFrontloader {
     const { runDirectory } = this;
-    const started = startFrontloader({ args, runDirectory, env, prefix });
+    const started = startFrontloader({ args, runDirectory, env, prefix, main });
     this.#started.push(started);
     return started;
   }

@@ -297,3 +297,19 @@ Deno.test("TERM is not lost however early it comes", async () => {
     assert.deepEqual(status, { kind: "exited", code: 143 });
   }
 });
+
+Deno.test("an error that nobody has caught is logged, and everything goes on", async () => {
+  await using fixture = new FrontloaderFixture();
+  await fixture.push("web", untilTerm("ready"));
+  fixture.configure({ container: { id: "web", manifest: fixture.image("web") } });
+  const main = new URL("../support/faulty_frontloader.ts", import.meta.url).pathname;
+  const frontloader = fixture.start({}, { main });
+  await frontloader.waitForLine(/ web\| ready$/);
+  kill(frontloader.pid, Signal.USR2);
+  await frontloader.waitForLine(/ error +supervisor: Unexpected, .*thrown in a timer/);
+  await frontloader.waitForLine(/ error +supervisor: Unexpected, .*rejected in the background/);
+  await fixture.push("web", untilTerm("ready again"));
+  await frontloader.ask("update");
+  await frontloader.waitForLine(/ web\| ready again$/);
+  assert.equal((await frontloader.stop()).code, 0);
+});
