@@ -220,13 +220,20 @@ Deno.test("NFS volumes", async (t) => {
       (exec >/srv/left/never
       echo open >/tmp/open
       while [ ! -e /tmp/paused ]; do sleep 0.1; done
-      head -c 1000000 /dev/zero
+      head -c 1000000 /dev/zero &
+      echo $! >/tmp/writer
+      wait
       echo written >/tmp/written
       sleep 1000) </dev/null 2>/dev/null &
       while [ ! -e /tmp/open ]; do sleep 0.1; done
     `);
     server.pause();
-    await guest.run("touch /tmp/paused; while [ ! -e /tmp/written ]; do sleep 0.1; done");
+    // Either the kernel has taken all of it, or the writer waits in the kernel until the server does.
+    await guest.run(`
+      touch /tmp/paused
+      while [ ! -e /tmp/writer ]; do sleep 0.1; done
+      until [ -e /tmp/written ] || grep -q "^State:.D" /proc/$(cat /tmp/writer)/status; do sleep 0.1; done
+    `);
     await guest.run("kill -TERM 1");
     await guest.waitForLine(
       /warning +\/srv\/link: Not unmounted within 10 s: unmounting it lazily/,

@@ -2,6 +2,8 @@ import { LineConnection } from "./line_connection.ts";
 
 /** How often the guest is asked whether its shell is there. */
 const KNOCK_MS = 200;
+/** How long a script may take before a test gives up: emulation is slow, and so are machines at times. */
+const PATIENCE_MS = 240_000;
 
 /** The shell at the other end of a guest's virtio port; see boot.sh. */
 export class GuestShell implements AsyncDisposable {
@@ -23,7 +25,7 @@ export class GuestShell implements AsyncDisposable {
    * Runs a script in the guest.
    *
    * @returns what it puts out, standard error included, without the end of the last line
-   * @throws {Error} with that, if its exit status is another one than 0, or the guest ends
+   * @throws {Error} with that, if its exit status is another one than 0, the guest ends, or it takes too long
    */
   run(script: string): Promise<string> {
     const output = this.#last.then(() => this.#run(script));
@@ -58,11 +60,15 @@ export class GuestShell implements AsyncDisposable {
       hasBegun ||= line === `begin ${mark}`;
     };
     this.#connection.ended.then(() => reject(new Error(`The guest has ended during: ${script}`)));
+    const timer = setTimeout(
+      () => reject(new Error(`Not done within ${PATIENCE_MS / 1000} s in the guest: ${script}`)),
+      PATIENCE_MS,
+    );
     const quoted = script.replaceAll("'", `'\\''`);
     await this.#connection.send(
       `echo "begin ${mark}"; sh -c '${quoted}' </dev/null 2>&1; echo "end ${mark} $?"\n`,
     );
-    const status = await promise;
+    const status = await promise.finally(() => clearTimeout(timer));
     const text = output.join("\n");
     if (status !== 0) throw new Error(`Exit status ${status} in the guest: ${script}\n${text}`);
     return text;
