@@ -27,9 +27,11 @@ The appliance: a machine's whole system, in output/
                                    the same, said in full; x86_64 or aarch64
   docker [COMMAND]                 the same, or another command, in a container: see Dockerfile
   quick [--cmdline WORDS]          disk.img from Debian's prebuilt kernel and packages, in two minutes and without a compiler
-  run [-- WORDS]                   boots it in QEMU; WORDS, if any, are the kernel's command line; Ctrl-A X ends it
+  run [DIRECTORY] [-- WORDS]       boots it in QEMU; WORDS, if any, are the kernel's command line; Ctrl-A X ends it
   cmdline WORDS [FILE]             changes the kernel's command line in a disk.img
-  image                            the image that a running Frontloader upgrades its kernel from: a layout that skopeo copies
+  image [DIRECTORY]                the image that a running Frontloader upgrades its kernel from: a layout that skopeo copies
+
+DIRECTORY is where the build is: output/quick unless given, or output/x86_64.
 EOF
 }
 

@@ -8,20 +8,24 @@ kvm_works() {
     -device isa-debugcon,iobase=0x402,chardev=log </dev/null 2>/dev/null)
 }
 
-# Boots disk.img as it is; or, if there are words for the kernel, kernel and system without the disk's boot loader.
+# Boots a build's disk.img as it is; or, if there are words for the kernel, kernel and system without the disk's boot loader.
 run_machine() {
-  local machine=(-nographic -m 512 -smp 2 -no-reboot -nic "user,model=virtio-net-pci") words=''
+  local build="$OUTPUT" machine=(-nographic -m 512 -smp 2 -no-reboot -nic "user,model=virtio-net-pci") words=''
+  if [ "${1:---}" != -- ]; then
+    build=$1
+    shift
+  fi
   need_packages qemu-system-x86
-  [ -e "$OUTPUT/disk.img" ] || die "there is no ${OUTPUT#"$PWD"/}/disk.img: run './build.sh quick'"
+  [ -e "$build/disk.img" ] || die "there is no ${build#"$PWD"/}/disk.img: run './build.sh quick'"
   if [ "${1:-}" = -- ]; then
     words="console=ttyS0 quiet panic=-1 ${*:2}"
-    machine+=(-kernel "$OUTPUT/bzImage" -append "$words")
-    [ ! -e "$OUTPUT/initrd" ] || machine+=(-initrd "$OUTPUT/initrd")
+    machine+=(-kernel "$build/bzImage" -append "$words")
+    [ ! -e "$build/initrd" ] || machine+=(-initrd "$build/initrd")
   elif [ $# -eq 0 ]; then
     # What the machine writes is thrown away: each time it is a new one.
-    machine+=(-drive "file=$OUTPUT/disk.img,format=raw,if=virtio,snapshot=on")
+    machine+=(-drive "file=$build/disk.img,format=raw,if=virtio,snapshot=on")
   else
-    die "usage: ./build.sh run [-- WORDS FOR THE KERNEL]"
+    die "usage: ./build.sh run [DIRECTORY] [-- WORDS FOR THE KERNEL]"
   fi
   if kvm_works; then machine+=(-accel kvm -cpu host); else machine+=(-accel "tcg,thread=multi" -cpu max); fi
   local started=$EPOCHREALTIME line

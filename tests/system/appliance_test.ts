@@ -123,6 +123,16 @@ Deno.test("the image of a kernel upgrade carries kernel and system, says its com
   assert.equal(again.Digest, Digest, "the same build is the same image");
 });
 
+Deno.test("a disk.img is for a machine in the cloud, unless the build is told another command line", async () => {
+  const made = await commandText(["mtype", "-i", `${APPLIANCE.disk}@@2M`, "::/grub/cmdline.cfg"]);
+  assert.match(made, /^set cmdline='.* console=ttyS0,115200n8 .* FL_ENV=ec2'\n$/);
+  const script = `. build/disk.sh && cmdline_of "$@"`;
+  const words = (...told: string[]) =>
+    commandText(["bash", "-c", script, "bash", ...told], { cwd: ROOT });
+  assert.equal(made, `set cmdline='${await words()}'\n`);
+  assert.equal(await words("--cmdline", "quiet FL_URL=/x"), "quiet FL_URL=/x");
+});
+
 Deno.test("a command line that GRUB cannot hand on is refused", async () => {
   for (const words of ["a='b'", 'a="b"', "a=\\b", "a\nb"]) {
     await assert.rejects(

@@ -162,6 +162,27 @@ Deno.test("the file system grows with its device while a container writes; nothi
   await fixture.assertNothingLeft();
 });
 
+Deno.test("a file system whose device has grown while it was not mounted grows when it is mounted", async () => {
+  await using device = await LoopDevice.attach(320);
+  using directory = new TemporaryDirectory();
+  await runCommand(["mkfs.xfs", "-q", device.path]);
+  await device.resize(640);
+  const path = `${directory.path}/volume`;
+  const volume = volumeSettings({ path, device: device.path });
+  const mount = async () => {
+    const { growth, growthError } = await runVolumeTask({ task: "mount", volume });
+    await runVolumeTask({ task: "unmount", path, lazily: false });
+    return { growth, growthError };
+  };
+  const MiB = 2 ** 20;
+  assert.deepEqual(await mount(), {
+    growth: { from: 320 * MiB, to: 640 * MiB },
+    growthError: undefined,
+  });
+  assert.deepEqual(await mount(), { growth: undefined, growthError: undefined });
+  await runCommand(["xfs_repair", "-n", device.path]);
+});
+
 Deno.test("a growth too small for the file system is left alone, without a word; the next one is taken", async () => {
   await using device = await LoopDevice.attach(320);
   await using fixture = new FrontloaderFixture();

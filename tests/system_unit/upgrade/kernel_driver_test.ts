@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import type { KernelSettings, Settings } from "../../../src/config/settings.ts";
 import type { Digest } from "../../../src/registry/digest.ts";
 import { parseReference } from "../../../src/registry/reference.ts";
+import type { ImageService } from "../../../src/supervisor/image_service.ts";
 import { KernelDriver, UnfitImageError } from "../../../src/system/upgrade/kernel_driver.ts";
-import { NoUpgrade } from "../../../src/system/upgrade/system_upgrade.ts";
+import { machineUpgrade } from "../../../src/system/upgrade/machine_upgrade.ts";
 import { CapturedLog } from "../../support/captured_log.ts";
 import { fakeDigest } from "../../support/fake_containers.ts";
 import { FakeTime } from "../../support/fake_time.ts";
@@ -175,9 +176,12 @@ Deno.test("a load is called off when everything ends, or nothing is wanted any m
   }
 });
 
-Deno.test("where nothing is upgraded a configured kernel is said to have no effect, once", async () => {
+Deno.test("with FL_NO_SYSUPGRADE nothing is upgraded, and a configured kernel is said to have no effect, once", async () => {
   using log = new CapturedLog();
-  const upgrade = new NoUpgrade("FL_NO_SYSUPGRADE is set");
+  const upgrade = machineUpgrade(
+    { images: {} as ImageService, directory: "/nonexistent", mountSource: "test" },
+    { environment: { FL_NO_SYSUPGRADE: "1" }, leave: () => assert.fail("leaves") },
+  );
   await upgrade.configure({ ...wanted, kernel: undefined });
   assert.deepEqual(log.lines(), []);
   await upgrade.configure(wanted);
