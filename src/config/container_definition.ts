@@ -2,6 +2,7 @@
 import * as v from "valibot";
 import { CAPABILITIES } from "../container/capabilities.ts";
 import { problemOf } from "../container/cron/schedule.ts";
+import { DEFAULT_ROOT_CAPABILITIES } from "../container/default_capabilities.ts";
 import { FINAL_SIGNALS } from "../container/final_signal.ts";
 import {
   absolutePath,
@@ -70,6 +71,8 @@ const argumentList = v.pipe(
 const command = v.union([nonEmptyText("a command"), argumentList], "a string or a list of strings");
 
 const capabilityNames = Object.keys(CAPABILITIES).flatMap((name) => [name.slice(4), name]);
+
+const defaultCapabilities = DEFAULT_ROOT_CAPABILITIES.map((name) => name.slice(4)).join(", ");
 
 const fileContents = text("the contents of the file", MAX_FILE);
 
@@ -186,7 +189,7 @@ export const container = object({
     ),
     {
       description:
-        "The Linux capabilities that it has, with or without `CAP_` in front. Without this key docker's default set if it runs as root, none otherwise.",
+        `The Linux capabilities that it has, with or without \`CAP_\` in front. Without this key docker's default set but MKNOD if it runs as root (${defaultCapabilities}), none otherwise.`,
       examples: [["NET_BIND_SERVICE", "SYS_NICE"]],
     },
   ),
@@ -271,7 +274,7 @@ export const container = object({
   }),
   logEnvironment: defaultKey(flag(), false, {
     description:
-      "Whether the environment is logged at start. Values of names such as `API_KEY` or `DB_PASSWORD` are left out.",
+      "Whether the environment is logged at start. Left out are the values of names such as `*KEY`, `*TOKEN*`, `*PASS*`, `*SECRET*`, `*CREDENTIAL*` and `*AUTH*`, and what looks like a secret within other values.",
   }),
   stopBeforeStart: defaultKey(flag(), false, {
     description:

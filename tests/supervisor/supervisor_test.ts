@@ -93,6 +93,8 @@ class Bench implements Disposable {
   /** Kernel parameters that were set. */
   readonly parameters: Settings["sysctl"][] = [];
   parameterProblems: string[] = [];
+  /** How many pulls had begun whenever they were set. */
+  readonly pullsBeforeParameters: number[] = [];
   readonly supervisor: Supervisor;
   readonly #random = fixedRandom(0.5);
   #lastPid = 100;
@@ -109,6 +111,7 @@ class Bench implements Disposable {
       },
       setKernelParameters: (parameters) => {
         this.parameters.push(parameters);
+        this.pullsBeforeParameters.push(this.containers.pulls.length);
         return this.parameterProblems;
       },
       containers: { pull, resolveDigest, launch, missingVolume },
@@ -694,6 +697,14 @@ Deno.test("kernel parameters that cannot be set are told of in log and status, a
   bench.parameterProblems = [];
   await bench.reload(settings({ a: {} }));
   assert.deepEqual(bench.supervisor.status().configuration.problems, []);
+});
+
+Deno.test("kernel parameters are set before anything is done for the containers, at every change", async () => {
+  using bench = new Bench();
+  await bench.reload({ ...settings({ a: {} }), sysctl: { "a.b": "1" } });
+  await bench.reload({ ...settings({ a: {}, b: {} }), sysctl: { "a.b": "2" } });
+  assert.deepEqual(bench.pullsBeforeParameters, [0, 1]);
+  assert.equal(bench.containers.pulls.length, 2);
 });
 
 Deno.test("kernel parameters are set only when a configuration is applied", async () => {

@@ -1,12 +1,12 @@
 /** Kernel parameters of the configuration, in namespaces of the test's own. Needs root. */
 import assert from "node:assert/strict";
-import { FrontloaderFixture } from "../support/frontloader_fixture.ts";
+import { FrontloaderFixture, untilTerm } from "../support/frontloader_fixture.ts";
 import { eventually } from "../support/frontloader.ts";
 
 /** Parameters that are a namespace's, so that those of the machine stay as they are. */
 const NAMESPACES = ["unshare", "--uts", "--net"];
 
-Deno.test("kernel parameters are set before containers start, and again when they change", async () => {
+Deno.test("kernel parameters are set at the start, told of where that fails, and set again when they change", async () => {
   await using fixture = new FrontloaderFixture();
   const configure = (sysctl: Record<string, string>) => fixture.configure({ sysctl });
   configure({
@@ -38,4 +38,17 @@ Deno.test("kernel parameters are set before containers start, and again when the
   );
   assert.equal(await inside("kernel/hostname"), "shop");
   assert.deepEqual((await frontloader.askStatus()).configuration.problems, []);
+});
+
+Deno.test("a container finds the kernel parameters set, though one before them could not be", async () => {
+  await using fixture = new FrontloaderFixture();
+  await fixture.push("web", untilTerm("on $(cat /proc/sys/kernel/hostname)"));
+  fixture.configure({
+    sysctl: { "kernel.no_such_parameter": "1", "kernel.hostname": "set-before" },
+    container: { id: "web", manifest: fixture.image("web") },
+  });
+  // The registry is on the machine's loopback.
+  await using frontloader = fixture.start({}, { prefix: ["unshare", "--uts"] });
+  await frontloader.waitForLine(/ web\| on set-before$/);
+  await frontloader.waitForLine(/ error +supervisor: Cannot set .*"kernel\.no_such_parameter"/, 0);
 });

@@ -125,6 +125,25 @@ Deno.test("a push is found by the timer: the new instance is started, then the o
   assert.deepEqual(instances.map((instance) => instance.digest), [digest]);
 });
 
+Deno.test("with stopDelay the old instance runs on beside the new one for that long, and gets TERM then", async () => {
+  await using fixture = new FrontloaderFixture();
+  await fixture.push("web", untilTerm("version 1"));
+  fixture.configure({ container: { id: "web", manifest: fixture.image("web"), stopDelay: 3 } });
+  const frontloader = fixture.start();
+  const old = await startOf(frontloader, "web", "version 1");
+  await fixture.push("web", untilTerm("version 2"));
+  await frontloader.ask("update");
+  const started = await frontloader.waitForLine(/ web: Instance 2 runs/);
+  const told = await frontloader.waitForLine(/ web: Instance 1 gets TERM/);
+  const [from, to] = [started, told].map((line) => Date.parse(line.split(" ")[0]!));
+  assert(to! - from! >= 2900, `${to! - from!} ms`);
+  // It was the old one itself that got it, and had not ended before.
+  assert.equal(pidIn(told), old);
+  const ends = await frontloader.waitForLine(/ web\| version 1 ends$/);
+  assert(frontloader.lines.indexOf(told) < frontloader.lines.indexOf(ends));
+  await frontloader.waitForLine(/ web: Instance 1 ended: exit status 0/);
+});
+
 Deno.test("update asks the registry at once, for all containers or one", async () => {
   await using fixture = new FrontloaderFixture();
   await fixture.push("a", untilTerm("a 1"));

@@ -41,12 +41,17 @@ testInTrees(
     const settings = {
       uid: 1000,
       gid: 1000,
-      tmpfs: [{ path: "/scratch/deep", size: "1M" }, "/run", { path: "/tmp", size: 65536 }],
+      tmpfs: [
+        { path: "/scratch/deep", size: "1M" },
+        "/run",
+        { path: "/tmp", size: 65536 },
+        { path: "/dev/shm", size: "128K" },
+      ],
     };
     const script = `
     stat -c '%a %u:%g' /scratch/deep /run /tmp /dev/shm
     grep -E ' (/scratch/deep|/run|/tmp|/dev/shm) ' /proc/self/mountinfo | cut -d' ' -f5,6
-    for d in /scratch/deep /tmp; do
+    for d in /scratch/deep /tmp /dev/shm; do
       dd if=/dev/zero of=$d/fill bs=4096 count=600 2>&1 | grep -o 'No space left on device' || echo $d has room
       stat -c %s $d/fill
     done`;
@@ -62,7 +67,7 @@ testInTrees(
       assert(set.has("nosuid") && set.has("nodev") && set.has("rw"), `${path} ${flags}`);
     }
     const full = "No space left on device";
-    assert.deepEqual(lines.slice(8), [full, `${1 << 20}`, full, "65536"]);
+    assert.deepEqual(lines.slice(8), [full, `${1 << 20}`, full, "65536", full, "131072"]);
   },
 );
 

@@ -205,6 +205,23 @@ testInTrees(
 );
 
 testInTrees(
+  "a mount in the place of what every container has takes that place, and hides no less",
+  async (tree) => {
+    const machine = machineDirectory("file");
+    const settings = {
+      mounts: { "/tmp": machine, "/dev/shm": `${machine}:ro`, "/dev": "/dev", "/sys": "/sys:ro" },
+    };
+    const script = `
+      cat /tmp/file /dev/shm/file; echo new >/tmp/new
+      (echo x >/dev/shm/x) 2>/dev/null || echo read-only
+      [ -c /dev/null ] && ls -A /sys/firmware /proc/acpi 2>/dev/null | grep -v ':$'; cat /proc/keys`;
+    const lines = await containers.output(script, { tree, settings });
+    assert.deepEqual(lines.filter((line) => line !== ""), ["file", "file", "read-only"]);
+    assert.equal(Deno.readTextFileSync(`${machine}/new`), "new\n");
+  },
+);
+
+testInTrees(
   "a mount that is made later does not appear on the other side, neither in nor out",
   async (tree) => {
     const machine = machineDirectory();
