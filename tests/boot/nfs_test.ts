@@ -239,7 +239,9 @@ Deno.test("NFS volumes", async (t) => {
       /warning +\/srv\/link: Not unmounted within 10 s: unmounting it lazily/,
     );
     await guest.waitForLine(/supervisor: Stopped/);
-    await guest.ended;
+    // After this the machine waits for its disks, at most two minutes: sync(2) waits for the server too.
+    await guest.waitForLine(/ shutdown: Volumes/);
+    await guest.waitForLine(/ shutdown: Disks goes on/);
   });
 });
 
