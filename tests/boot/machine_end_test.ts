@@ -90,6 +90,12 @@ echo 1 >/cgroup/frozen/cgroup.procs
 echo 1 >/cgroup/frozen/cgroup.freeze
 `;
 
+/**
+ * Makes the machine's kernel panic (Documentation/admin-guide/sysrq.rst), after there was time to log that this runs, and whatever
+ * the next configuration says.
+ */
+const PANIC = "trap '' TERM; sleep 3; echo c >/machine/sysrq-trigger";
+
 Deno.test("a machine always comes back", async (t) => {
   // Written to all the time, whatever comes in between.
   const script = `while sleep 0.2; do date >/data/$(date +%s); done & ${untilTerm("ready")}`;
@@ -118,18 +124,11 @@ Deno.test("a machine always comes back", async (t) => {
     await guest.waitForLine(/ web\| ready$/, before);
   });
 
-  await t.step("when its init hangs, by the watchdog that the init feeds", async () => {
+  /** Runs a container that brings the machine down, once, and waits until the usual one is back. */
+  const survive = async (settings: object) => {
     const { container, ...others } = world.configuration as { container: object };
     const before = guest.lines.length;
-    world.configuration = {
-      ...others,
-      container: {
-        ...container,
-        command: FREEZE,
-        hostPid: true,
-        mounts: { "/cgroup": "/sys/fs/cgroup" },
-      },
-    };
+    world.configuration = { ...others, container: { ...container, hostPid: true, ...settings } };
     await guest.waitForLine(/ web: Instance 2 runs /, before);
     world.configuration = { ...others, container };
     await guest.waitForLine(/ Frontloader \S+ starts /, before);
@@ -137,5 +136,15 @@ Deno.test("a machine always comes back", async (t) => {
       / web\| ready$/,
       guest.lines.findLastIndex((line) => / starts /.test(line)),
     );
-  });
+  };
+
+  await t.step(
+    "when its init hangs, by the watchdog that the init feeds",
+    () => survive({ command: FREEZE, mounts: { "/cgroup": "/sys/fs/cgroup" } }),
+  );
+
+  await t.step(
+    "when its kernel panics",
+    () => survive({ command: PANIC, mounts: { "/machine": "/proc" } }),
+  );
 });
