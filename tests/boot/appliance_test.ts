@@ -4,6 +4,7 @@ import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { commandText } from "../support/command.ts";
 import { untilTerm } from "../support/frontloader_fixture.ts";
 import { GuestDisk } from "../support/guest/guest_disk.ts";
+import { NfsServer } from "../support/guest/nfs_server.ts";
 import { Appliance } from "../support/guest/appliance_guest.ts";
 
 /** The phases of a boot and of a shutdown, in their order. */
@@ -41,6 +42,13 @@ trap 'exit 0' TERM
 sleep 1000 & wait
 `;
 
+/** Writes to both volumes. */
+const WRITER = `
+echo a disk >/disk/what && echo a server >/share/what && echo both are written
+trap 'exit 0' TERM
+sleep 1000 & wait
+`;
+
 Deno.test("a machine boots, runs a container, upgrades it, and powers off when its button is pressed", async (t) => {
   await using world = await Appliance.create();
   const { registry } = world;
@@ -58,12 +66,23 @@ Deno.test("a machine boots, runs a container, upgrades it, and powers off when i
   const manifest = `${registry.origin}/v2/web/manifests/latest`;
   world.configuration = {
     checkInterval: 1,
-    volumes: [{ path: "/srv", device: "/dev/vda", fstype: "xfs", format: "ifBlank" }],
+    volumes: [
+      { path: "/srv", device: "/dev/vda", fstype: "xfs", format: "ifBlank" },
+      { path: "/mnt/share", device: `${world.network.address}:/data`, fstype: "nfs4" },
+    ],
     containers: [
       { id: "web", manifest, mounts: { "/data": "/srv" } },
+      {
+        id: "writer",
+        manifest,
+        command: WRITER,
+        mounts: { "/disk": "/srv", "/share": "/mnt/share" },
+      },
       { id: "orphans", manifest, command: ORPHANS, hostPid: true, init: false },
     ],
   };
+  await using server = new NfsServer({ network: world.network });
+  await server.start();
   using disk = new GuestDisk({ serial: "data", size: 320 });
   await using guest = world.boot({
     disks: [disk],
@@ -88,6 +107,13 @@ Deno.test("a machine boots, runs a container, upgrades it, and powers off when i
 
   await t.step("processes whose parent has ended do not stay zombies", async () => {
     await guest.waitForLine(/ orphans\| no zombies$/);
+  });
+
+  await t.step("volumes: a disk that grows while it is in use, and a share by NFS", async () => {
+    await guest.waitForLine(/ writer\| both are written$/);
+    assert.equal(await Deno.readTextFile(`${server.data}/what`), "a server\n");
+    await guest.resize(disk, 400);
+    await guest.waitForLine(/ \/srv: Grown from .* bytes=419430400$/);
   });
 
   await t.step("a push upgrades it", async () => {
