@@ -1,4 +1,5 @@
 import { runProgram } from "../programs.ts";
+import { pathExists } from "../path_exists.ts";
 
 /** So many names in one call of modprobe; each is 100 bytes long at most, and arguments may take 128 KiB. */
 const NAMES_PER_CALL = 500;
@@ -16,7 +17,7 @@ const MAX_ROUNDS = 5;
  */
 export async function loadModules(extra: readonly string[]): Promise<number> {
   // A kernel without modules has all that it needs.
-  if (!exists("/proc/modules")) return 0;
+  if (!pathExists("/proc/modules")) return 0;
   await probe(extra);
   const known = new Set<string>();
   for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -64,14 +65,5 @@ function readLine(path: string): string {
     return Deno.readTextFileSync(path).trim();
   } catch {
     return "";
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,4 +1,5 @@
 /** Network interfaces, as sysfs shows them (Documentation/ABI/testing/sysfs-class-net). */
+import { pathExists } from "../path_exists.ts";
 
 const DIRECTORY = "/sys/class/net";
 /** `ARPHRD_ETHER` of linux/if_arp.h. */
@@ -17,7 +18,7 @@ export interface Link {
 export function links(directory = DIRECTORY): Link[] {
   return names(directory).flatMap((name) => {
     const read = (file: string) => readText(`${directory}/${name}/${file}`);
-    if (read("type") !== ETHERNET || !exists(`${directory}/${name}/device`)) return [];
+    if (read("type") !== ETHERNET || !pathExists(`${directory}/${name}/device`)) return [];
     // One that is switched off has no answer for "carrier".
     return [{ name, index: Number(read("ifindex")), hasCarrier: read("carrier") === "1" }];
   }).sort((a, b) => a.index - b.index);
@@ -52,14 +53,5 @@ function readText(path: string): string | undefined {
     return Deno.readTextFileSync(path).trim();
   } catch {
     return undefined;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
