@@ -17,7 +17,7 @@ usage: ./build.sh [COMMAND]
   test      every test: unit tests in their sandbox, system tests as root; ends with "N passed, N failed"
   ok        format, lint, type check and unit tests: what to run before a commit
   bench     pull, launch and upgrade against containerd, podman, skopeo + umoci; writes docs/performance.md
-  bundle    the program as one script for the deno binary: dist/main.js
+  bundle [DIRECTORY]  the program as scripts for the deno binary: DIRECTORY/main.js, or dist/main.js
   guest-kernel  Debian's kernel for the guests of tests/boot: .cache/guest
 
 The appliance: a machine's whole system, in output/
@@ -178,10 +178,10 @@ case "${1:-}" in
     need_root bench
     need_runtime
     need_packages docker-registry skopeo umoci containerd podman debootstrap isal curl time
-    bundle
+    bundle dist
     exec deno run --quiet -A bench/main.ts "${@:2}"
     ;;
-  bundle) bundle ;;
+  bundle) bundle "${2:-dist}" ;;
   program) program "${2:?the directory that it is put into}" "${@:3}" ;;
   "") buildroot ;;
   buildroot) buildroot "${@:2}" ;;

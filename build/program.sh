@@ -11,15 +11,17 @@ identify_build() {
   export SOURCE_DATE_EPOCH
 }
 
+# The program as scripts for the deno binary, in a directory that has nothing else.
 bundle() {
+  local directory="$1"
   need_deno
   # The paths of packages, relative to here, get into what is made of them: they are kept here, so that it is the same elsewhere.
   local -x DENO_DIR="$CACHE/deno"
   deno install --quiet --frozen
-  rm -rf dist
-  deno bundle --quiet --platform deno --code-splitting --outdir dist src/main.ts
+  rm -rf "$directory"
+  deno bundle --quiet --platform deno --code-splitting --outdir "$directory" src/main.ts
   # Apart from the rest: see loadAwsSdk in src/system/self.ts.
-  deno bundle --quiet --platform deno --outdir dist src/aws/sdk.ts
+  deno bundle --quiet --platform deno --outdir "$directory" src/aws/sdk.ts
 }
 
 # Puts /usr/bin/frontloader into a tree, and who it is into /etc/os-release. Made by `deno compile` where its runtime (denort)
@@ -28,7 +30,7 @@ bundle() {
 program() {
   local root="$1" architecture="${2:-x86_64}"
   identify_build
-  bundle
+  bundle dist
   mkdir -p "$root/usr/bin" "$root/etc"
   if ! compile "$root/usr/bin/frontloader" "$architecture"; then
     mkdir -p "$root/usr/lib/frontloader"

@@ -27,7 +27,8 @@ run_machine() {
   else
     die "usage: ./build.sh run [DIRECTORY] [-- WORDS FOR THE KERNEL]"
   fi
-  if kvm_works; then machine+=(-accel kvm -cpu host); else machine+=(-accel "tcg,thread=multi" -cpu max); fi
+  # Before version 8.1, QEMU with a thread for each processor at times keeps translations of code that the kernel has changed since.
+  if kvm_works; then machine+=(-accel kvm -cpu host); else machine+=(-accel "tcg,thread=single" -cpu max); fi
   local started=$EPOCHREALTIME line
   qemu-system-x86_64 "${machine[@]}" | while IFS= read -r line; do
     printf '%s\n' "$line"

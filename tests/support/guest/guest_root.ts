@@ -37,9 +37,8 @@ export class GuestRoot implements Disposable {
     const built = new GuestRoot();
     const root = `${built.#directory.path}/root`;
     for (const name of DIRECTORIES) await Deno.mkdir(`${root}/${name}`, { recursive: true });
-    await runCommand([`${ROOT}/build.sh`, "bundle"]);
     await runCommand([`${ROOT}/build.sh`, "guest-kernel"]);
-    await runCommand(["cp", "-r", `${ROOT}/dist`, `${root}/frontloader`]);
+    await runCommand([`${ROOT}/build.sh`, "bundle", `${root}/frontloader`]);
     for (const script of SCRIPTS) {
       await Deno.copyFile(new URL(script, import.meta.url), `${root}/guest/${script}`);
     }
