@@ -31,8 +31,8 @@ const kernel = object({
   }),
   cmdline: optionalKey(pattern(/^[^\r\n]*$/, "one line of text", MAX_PATH), {
     description:
-      "The kernel command line of the new system. Without this key it is the running one's.",
-    examples: ["console=ttyS0"],
+      "The kernel command line of the new system, whole: it has to say where the configuration is, too. Without this key it is the running one's. `panic=10` is added if it says nothing of a panic.",
+    examples: ["console=ttyS0 panic=10 FL_ENV=ec2"],
   }),
   docker: optionalKey(credentials, {
     description: "Credentials for its registry, in place of the global ones.",

@@ -106,13 +106,19 @@ export class Machine implements Host {
   systemUpgrade(options: SystemUpgradeOptions): SystemUpgrade {
     return machineUpgrade(options, {
       environment: this.#environment,
-      leave: (reason) => this.requestEnd({ end: "kexec", reason }),
+      leave: (reason, countStart) =>
+        this.requestEnd({
+          end: "kexec",
+          reason,
+          lastPhase: { name: "Count", run: countStart },
+        }),
     });
   }
 
   async end({ stopped, flushLog }: HostEndOptions): Promise<never> {
-    const { end } = this.#request ?? { end: "restart" };
-    await runPhases("shutdown", this.#shutdownPhases(end, stopped));
+    const request = this.#request ?? { end: "restart", reason: "nobody" };
+    const { end } = request;
+    await runPhases("shutdown", this.#shutdownPhases(request, stopped));
     logger.info("{name}", { name: END_NAMES[end] });
     await flushLog();
     try {
@@ -143,12 +149,16 @@ export class Machine implements Host {
     ];
   }
 
-  #shutdownPhases(end: MachineEnd, stopped: Promise<void>): readonly Phase[] {
+  #shutdownPhases(
+    { end, lastPhase }: EndRequest,
+    stopped: Promise<void>,
+  ): readonly Phase[] {
     return [
       { name: "Services", run: () => this.#stopServices() },
       { name: "Processes", run: endProcesses },
       { name: "Volumes", run: () => waitForVolumes(stopped) },
       { name: "Disks", run: syncDisks },
+      ...lastPhase === undefined ? [] : [lastPhase],
       // A restart that hangs is what it is for.
       ...end === "restart" ? [] : [{ name: "Watchdog", run: () => this.#watchdog?.stop() }],
     ];

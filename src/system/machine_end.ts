@@ -1,4 +1,5 @@
 import { RebootCommand } from "../../ffi/reboot.ts";
+import type { Phase } from "./phases.ts";
 
 /** How a machine's running system ends. */
 export type MachineEnd = "powerOff" | "restart" | "kexec";
@@ -8,6 +9,8 @@ export interface EndRequest {
   readonly end: MachineEnd;
   /** Whose wish it is, for the log. */
   readonly reason: string;
+  /** What is left to do when everything has ended. */
+  readonly lastPhase?: Phase;
 }
 
 /** What is left to do in the end: reboot(2)'s command for each. */

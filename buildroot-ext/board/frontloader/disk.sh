@@ -4,6 +4,7 @@
 #
 #   1 MiB  partition 1, where GRUB for BIOS lies (its first sector is in the protective MBR)
 #   2 MiB  partition 2, FAT: GRUB for UEFI, its configuration, and the systems /a and /b
+# 511 MiB  partition 3: one block, where a system counts how often it has started its successor (src/system/upgrade)
 set -euo pipefail
 
 usage="usage: disk.sh --output FILE --kernel FILE [--initrd FILE] --cmdline WORDS --grub PREFIX
@@ -115,6 +116,7 @@ label: gpt
 label-id: 46524F4E-544C-4F41-4445-520000000000
 start=${CORE_MIB}MiB, size=$((BOOT_MIB - CORE_MIB))MiB, type=21686148-6449-6E6F-744E-656564454649, uuid=46524F4E-544C-4F41-4445-520000000001, name=bios
 start=${BOOT_MIB}MiB, size=$((SIZE_MIB - BOOT_MIB - 1))MiB, type=uefi, uuid=46524F4E-544C-4F41-4445-520000000002, name=boot
+start=$((SIZE_MIB - 1))MiB, size=512KiB, type=linux, uuid=46524F4E-544C-4F41-4445-520000000003, name=frontloader-starts
 EOF
 mformat -i "$output@@${BOOT_MIB}M" -F -T $(((SIZE_MIB - BOOT_MIB - 1) * MIB / SECTOR)) -h 255 -s 63 \
   -H $((BOOT_MIB * MIB / SECTOR)) -N 46524F4E -v FRONTLOADER ::

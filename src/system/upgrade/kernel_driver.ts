@@ -37,8 +37,10 @@ export interface KernelServices {
    * @throws {UnfitImageError} if it cannot be used
    */
   load(settings: KernelSettings, digest: Digest, signal: AbortSignal): Promise<void>;
-  /** Ends the running system, and starts the one that is loaded. */
-  leave(reason: string): void;
+  /** Ends the running system, and starts the one that is loaded, which is this image's. */
+  leave(reason: string, digest: Digest): void;
+  /** Notes that the running system, started from this image, runs. */
+  confirm(digest: Digest): void;
 }
 
 /** What `frontloader status` tells of the machine's system. */
@@ -55,14 +57,19 @@ export interface KernelStatus {
 /** How long the first decision is waited for, in milliseconds: whether there is a new system, and until it is loaded. */
 const PATIENCE_MS = { decide: 60_000, load: 600_000 };
 
+/** How long a system has run, with a configuration, when it counts as one that does. */
+const PROOF_MS = 60_000;
+
 /** Keeps the machine's system in line with its image: carries out what `kernel_lifecycle.ts` decides. */
 export class KernelDriver implements SystemUpgrade {
   readonly #services: KernelServices;
+  readonly #startedFrom: Digest | undefined;
   readonly #decided = Promise.withResolvers<void>();
   #state: KernelState;
   #abort = new AbortController();
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #proofTimer: ReturnType<typeof setTimeout> | undefined;
   #checkIntervalMs = 600_000;
   #lastError: StatusError | undefined;
 
@@ -72,6 +79,7 @@ export class KernelDriver implements SystemUpgrade {
    */
   constructor(services: KernelServices, running: string, startedFrom: Digest | undefined) {
     this.#services = services;
+    this.#startedFrom = startedFrom;
     this.#state = initialKernelState(running, startedFrom);
   }
 
@@ -81,6 +89,7 @@ export class KernelDriver implements SystemUpgrade {
    */
   async configure({ kernel, checkInterval }: Settings): Promise<void> {
     this.#checkIntervalMs = checkInterval * 1000;
+    this.#prove();
     this.#dispatch({ type: "configured", settings: kernel });
     await this.#waitForDecision(PATIENCE_MS.decide);
     if (this.#state.step.tag === "loading") await this.#waitForDecision(PATIENCE_MS.load);
@@ -101,9 +110,17 @@ export class KernelDriver implements SystemUpgrade {
   /** Ends what is under way, unless this is the end of the running system itself. */
   stop(): void {
     clearTimeout(this.#checkTimer);
+    clearTimeout(this.#proofTimer);
     if (this.#state.step.tag !== "leaving") {
       this.#dispatch({ type: "configured", settings: undefined });
     }
+  }
+
+  /** Begins to wait until this system, if it was started by an upgrade, counts as one that runs. */
+  #prove(): void {
+    const digest = this.#startedFrom;
+    if (digest === undefined || this.#proofTimer !== undefined) return;
+    this.#proofTimer = setTimeout(() => this.#services.confirm(digest), PROOF_MS);
   }
 
   async #waitForDecision(patienceMs: number): Promise<void> {
@@ -147,7 +164,7 @@ export class KernelDriver implements SystemUpgrade {
           return { type: "loaded" };
         });
       case "leave":
-        return this.#services.leave(`the upgrade to ${effect.commit}`);
+        return this.#services.leave(`the upgrade to ${effect.commit}`, effect.digest);
       case "cancel":
         return this.#abort.abort();
       case "retryLater": {

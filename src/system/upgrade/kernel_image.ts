@@ -26,6 +26,8 @@ export interface KernelFiles {
   readonly kernel: string;
   /** Absent: it is inside the kernel. */
   readonly initrd?: string;
+  /** Bytes of both. */
+  readonly size: number;
 }
 
 /**
@@ -44,9 +46,9 @@ export function findKernel(root: string, arch = Deno.build.arch): KernelFiles {
   }
   const initrd = `${root}/${INITRD_FILE}`;
   const initrdSize = sizeOf(initrd);
-  if (initrdSize === undefined) return { kernel };
+  if (initrdSize === undefined) return { kernel, size };
   if (initrdSize === 0) throw new Error(`The image's /${INITRD_FILE} is empty`);
-  return { kernel, initrd };
+  return { kernel, initrd, size: size + initrdSize };
 }
 
 /** A link would lead to the machine's own files, since this is no root of a process. */

@@ -6,8 +6,15 @@ import { LayerStore } from "../../image/layer_store.ts";
 import type { PulledImage } from "../../image/pull_image.ts";
 import { mountOverlay } from "../../image/root_fs.ts";
 import { runPhases } from "../phases.ts";
+import { NoMemoryError, requireMemory } from "./free_memory.ts";
 import { UnfitImageError } from "./kernel_driver.ts";
 import { findKernel, type KernelFiles } from "./kernel_image.ts";
+
+/**
+ * kexec_file_load(2) reads the files, and copies them to pages of the next kernel; until it has found pages that lie where that
+ * wants them it keeps others (kimage_alloc_page in the kernel's kernel/kexec_core.c): three times the size of the files at most.
+ */
+const COPIES = 3;
 
 /** What {@linkcode loadKernel} is told. */
 export interface LoadKernelOptions {
@@ -18,6 +25,8 @@ export interface LoadKernelOptions {
   readonly directory: string;
   /** Shown as the source of the mount in the kernel's list. */
   readonly mountSource: string;
+  /** Is called when there was no memory to load it, with the bytes that pulling and loading it take. */
+  onNoMemory(needed: number): void;
 }
 
 /**
@@ -27,7 +36,7 @@ export interface LoadKernelOptions {
  * @throws {Error} if it cannot be had
  */
 export async function loadKernel(
-  { pull, commandLine, directory, mountSource }: LoadKernelOptions,
+  { pull, commandLine, directory, mountSource, onNoMemory }: LoadKernelOptions,
 ): Promise<void> {
   const root = `${directory}/root`;
   let image: PulledImage;
@@ -64,7 +73,15 @@ export async function loadKernel(
     },
     {
       name: "Load",
-      run: () => fit(() => load(files, commandLine)),
+      run() {
+        try {
+          requireMemory("Loading the next kernel", COPIES * files.size);
+        } catch (error) {
+          if (error instanceof NoMemoryError) onNoMemory((1 + COPIES) * files.size);
+          throw error;
+        }
+        return fit(() => load(files, commandLine));
+      },
     },
   ], { stopAtFailure: true });
 }

@@ -83,7 +83,7 @@ export class NfsServer implements AsyncDisposable {
         Export_Id = ${index + 1}; Path = "${
       this.#path(name!)
     }"; Pseudo = "/${name}"; Access_Type = RW;
-        Squash = No_Root_Squash; SecType = ${security}; Protocols = 4; Transports = TCP; FSAL { Name = VFS; }
+        Squash = No_Root_Squash; Attr_Expiration_Time = 0; SecType = ${security}; Protocols = 4; Transports = TCP; FSAL { Name = VFS; }
       }`);
     return `
       NFS_CORE_PARAM {

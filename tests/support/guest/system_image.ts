@@ -62,10 +62,9 @@ export async function pushSystem(
     schemaVersion: 2,
     mediaType: "application/vnd.oci.image.manifest.v1+json",
     config: registry.addBlob(bytes, "application/vnd.oci.image.config.v1+json"),
-    // What is in it is compressed already.
     layers: [
       registry.addBlob(
-        gzipSync(archive, { level: 0 }),
+        gzipSync(archive, { level: 1 }),
         "application/vnd.oci.image.layer.v1.tar+gzip",
       ),
     ],

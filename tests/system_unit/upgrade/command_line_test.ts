@@ -4,6 +4,7 @@ import { fakeDigest } from "../../support/fake_containers.ts";
 
 const digest = fakeDigest("b");
 const added = `FL_KERNEL_DIGEST=${digest}`;
+const both = `panic=10 ${added}`;
 
 const rows: readonly [
   why: string,
@@ -11,14 +12,21 @@ const rows: readonly [
   configured: string | undefined,
   next: string,
 ][] = [
-  ["the running one stays", "console=ttyS0 quiet", undefined, `console=ttyS0 quiet ${added}`],
-  ["a configured one takes its place", "quiet", "console=tty0", `console=tty0 ${added}`],
-  ["an empty one is one", "quiet", "", added],
+  ["the running one stays", "console=ttyS0 quiet", undefined, `console=ttyS0 quiet ${both}`],
+  ["a configured one takes its place", "quiet", "console=tty0", `console=tty0 ${both}`],
+  ["an empty one is one", "quiet", "", both],
+  ["what it says of a panic stays", "panic=-1", undefined, `panic=-1 ${added}`],
+  [
+    "what the init is told of a panic is nothing to the kernel",
+    "quiet -- panic=1",
+    undefined,
+    `quiet ${both} -- panic=1`,
+  ],
   [
     "what boot loaders add goes",
     "BOOT_IMAGE=/boot/vmlinuz initrd=\\initrd.img root=x quiet",
     undefined,
-    `root=x quiet ${added}`,
+    `root=x quiet ${both}`,
   ],
   [
     "the digest of the boot before goes",
@@ -30,13 +38,13 @@ const rows: readonly [
     "the init's arguments stay the last",
     "quiet -- -c http://x/y --debug",
     undefined,
-    `quiet ${added} -- -c http://x/y --debug`,
+    `quiet ${both} -- -c http://x/y --debug`,
   ],
   [
     "what is in quotation marks is one word",
     'dyndbg="file a.c +p; initrd=x" quiet',
     undefined,
-    `dyndbg="file a.c +p; initrd=x" quiet ${added}`,
+    `dyndbg="file a.c +p; initrd=x" quiet ${both}`,
   ],
 ];
 

@@ -3,7 +3,11 @@ import type { KernelSettings, Settings } from "../../../src/config/settings.ts";
 import type { Digest } from "../../../src/registry/digest.ts";
 import { parseReference } from "../../../src/registry/reference.ts";
 import type { ImageService } from "../../../src/supervisor/image_service.ts";
-import { KernelDriver, UnfitImageError } from "../../../src/system/upgrade/kernel_driver.ts";
+import {
+  KernelDriver,
+  type KernelServices,
+  UnfitImageError,
+} from "../../../src/system/upgrade/kernel_driver.ts";
 import { machineUpgrade } from "../../../src/system/upgrade/machine_upgrade.ts";
 import { CapturedLog } from "../../support/captured_log.ts";
 import { fakeDigest } from "../../support/fake_containers.ts";
@@ -29,8 +33,17 @@ class Fixture implements Disposable {
   readonly commits = new Map<Digest, string | undefined>([[a, "one"], [b, "two"]]);
   loading: Promise<void> = Promise.resolve();
   readonly done: string[] = [];
-  readonly driver = new KernelDriver(
-    {
+  readonly driver: KernelDriver;
+  /** What becomes of the first configuration. */
+  started: "waiting" | "containers start" = "waiting";
+
+  /** @param startedFrom the digest of the image that the machine was started from, if it was by an upgrade */
+  constructor(startedFrom?: Digest) {
+    this.driver = new KernelDriver(this.#services(), "one", startedFrom);
+  }
+
+  #services(): KernelServices {
+    return {
       resolveDigest: () => {
         this.done.push("check");
         const { digest } = this;
@@ -46,12 +59,9 @@ class Fixture implements Disposable {
         return this.loading;
       },
       leave: (reason) => void this.done.push(`leave: ${reason}`),
-    },
-    "one",
-    undefined,
-  );
-  /** What becomes of the first configuration. */
-  started: "waiting" | "containers start" = "waiting";
+      confirm: (digest) => void this.done.push(`confirm ${digest === a ? "a" : digest}`),
+    };
+  }
 
   async start(settings = wanted): Promise<void> {
     this.driver.configure(settings).then(() => this.started = "containers start");
@@ -173,6 +183,34 @@ Deno.test("a load is called off when everything ends, or nothing is wanted any m
     await fixture.time.advance(600_000);
     assert.deepEqual(fixture.done, ["check", "inspect", "load", "aborted"], end);
     assert.equal(fixture.time.pending, 0);
+  }
+});
+
+Deno.test("a system that was started by an upgrade has shown that it runs once it has had a configuration for a minute", async () => {
+  using fixture = new Fixture(a);
+  const confirmed = () => fixture.done.filter((what) => what.startsWith("confirm"));
+  await fixture.time.advance(600_000);
+  assert.deepEqual(confirmed(), [], "without a configuration");
+  await fixture.start();
+  await fixture.time.advance(30_000);
+  await fixture.start();
+  await fixture.time.advance(29_000);
+  assert.deepEqual(confirmed(), [], "too early");
+  await fixture.time.advance(1_000);
+  assert.deepEqual(confirmed(), ["confirm a"]);
+  await fixture.start();
+  await fixture.time.advance(600_000);
+  assert.deepEqual(confirmed(), ["confirm a"], "once");
+});
+
+Deno.test("a system that ends within that minute has not shown it, and that of a disk has nothing to show", async () => {
+  for (const startedFrom of [a, undefined]) {
+    using fixture = new Fixture(startedFrom);
+    await fixture.start();
+    await fixture.time.advance(59_000);
+    if (startedFrom !== undefined) fixture.driver.stop();
+    await fixture.time.advance(600_000);
+    assert.deepEqual(fixture.done.filter((what) => what.startsWith("confirm")), []);
   }
 });
 

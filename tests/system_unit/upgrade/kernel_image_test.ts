@@ -17,16 +17,16 @@ function find(
   for (const [name, contents] of Object.entries(files)) {
     Deno.writeFileSync(`${directory.path}/${name}`, contents);
   }
-  const { kernel, initrd } = findKernel(directory.path, arch);
-  return [kernel, initrd].map((path) => path?.slice(directory.path.length));
+  const { kernel, initrd, size } = findKernel(directory.path, arch);
+  return [...[kernel, initrd].map((path) => path?.slice(directory.path.length)), size];
 }
 
 Deno.test("a kernel is found by its signature, with its initrd if there is one", () => {
-  assert.deepEqual(find({ bzImage: kernel() }), ["/bzImage", undefined]);
+  assert.deepEqual(find({ bzImage: kernel() }), ["/bzImage", undefined, 1 << 20]);
   const initrd = new Uint8Array([1]);
-  assert.deepEqual(find({ bzImage: kernel(), initrd }), ["/bzImage", "/initrd"]);
+  assert.deepEqual(find({ bzImage: kernel(), initrd }), ["/bzImage", "/initrd", (1 << 20) + 1]);
   const arm = kernel({ signature: "ARM\x64", offset: 0x38 });
-  assert.deepEqual(find({ bzImage: arm }, "aarch64"), ["/bzImage", undefined]);
+  assert.deepEqual(find({ bzImage: arm }, "aarch64"), ["/bzImage", undefined, 1 << 20]);
 });
 
 Deno.test("what is no kernel for this machine is refused", () => {

@@ -1,0 +1,99 @@
+import { getLogger } from "@logtape/logtape";
+import { errorChain } from "../../log/error_chain.ts";
+import { type Digest, isDigest } from "../../registry/digest.ts";
+
+const logger = getLogger(["frontloader", "upgrade"]);
+
+/** A block of 512 bytes that outlives the running system. Either may throw. */
+export interface CountBlock {
+  read(): Uint8Array;
+  write(block: Uint8Array): void;
+}
+
+const BLOCK_BYTES = 512;
+
+/**
+ * Counts how often a system was started by an upgrade, until it has shown that it runs: one whose kernel panics brings the
+ * machine back to the system of its disk, which would start it again and again.
+ *
+ * There is one count, for the image that was started last. Without a block to keep it in, or with one that cannot be read,
+ * nothing has ever been started.
+ */
+export class StartCounter {
+  readonly #findBlock: () => CountBlock | undefined;
+
+  /** @param findBlock is asked each time, since disks may come late; undefined if there is none */
+  constructor(findBlock: () => CountBlock | undefined) {
+    this.#findBlock = findBlock;
+  }
+
+  /** How often an image was started since it has last shown that it runs. */
+  starts(digest: Digest): number {
+    try {
+      const count = this.#read();
+      return count?.digest === digest ? count.starts : 0;
+    } catch (error) {
+      warn(error);
+      return 0;
+    }
+  }
+
+  /**
+   * Counts a start, right before it.
+   *
+   * @returns what came of it, for the log
+   * @throws {Error} if it cannot be written down
+   */
+  add(digest: Digest): string {
+    const block = this.#findBlock();
+    if (block === undefined) return "no disk of this machine has a place for it";
+    const starts = this.starts(digest) + 1;
+    block.write(format({ digest, starts }));
+    return `start ${starts} of ${digest}`;
+  }
+
+  /** Notes that an image runs: it starts from nought again. */
+  confirm(digest: Digest): void {
+    try {
+      if (this.#read()?.digest !== digest) return;
+      this.#findBlock()?.write(new Uint8Array(BLOCK_BYTES));
+      logger.info("This system runs: its starts are no longer counted", { digest });
+    } catch (error) {
+      warn(error);
+    }
+  }
+
+  #read(): Count | undefined {
+    const block = this.#findBlock();
+    return block && parse(block.read());
+  }
+}
+
+/** What is in the block: JSON, and spaces behind it. Anything else is no count. */
+interface Count {
+  readonly digest: Digest;
+  readonly starts: number;
+}
+
+function format(count: Count): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(count).padEnd(BLOCK_BYTES));
+}
+
+function parse(block: Uint8Array): Count | undefined {
+  let count: Partial<Record<keyof Count, unknown>> | null;
+  try {
+    count = JSON.parse(new TextDecoder().decode(block));
+  } catch {
+    return undefined;
+  }
+  const { digest, starts } = count ?? {};
+  if (typeof digest !== "string" || !isDigest(digest) || !Number.isSafeInteger(starts)) {
+    return undefined;
+  }
+  return { digest, starts: Number(starts) };
+}
+
+function warn(error: unknown): void {
+  const reason = errorChain(error).join(": ");
+  logger.warn("The starts of the next system cannot be counted: {reason}", { reason });
+}
