@@ -83,7 +83,7 @@ export class NfsServer implements AsyncDisposable {
         Export_Id = ${index + 1}; Path = "${
       this.#path(name!)
     }"; Pseudo = "/${name}"; Access_Type = RW;
-        Squash = No_Root_Squash; Attr_Expiration_Time = 0; SecType = ${security}; Protocols = 4; Transports = TCP; FSAL { Name = VFS; }
+        Squash = No_Root_Squash; SecType = ${security}; Protocols = 4; Transports = TCP; FSAL { Name = VFS; }
       }`);
     return `
       NFS_CORE_PARAM {
@@ -92,7 +92,10 @@ export class NfsServer implements AsyncDisposable {
       }
       NFSv4 {
         # Who comes back after a restart has so many seconds to claim what it had; the default is 90.
-        Grace_Period = 5; Lease_Lifetime = 5;
+        Grace_Period = 15;
+        # Longer than any outage of a test. Linux asks for more time every 5 s at most: what is not much longer than that runs out
+        # again and again, and with it whatever is open.
+        Lease_Lifetime = 60;
         RecoveryBackend = fs; RecoveryRoot = "${this.#path("recovery")}";
         Minor_Versions = ${
       minorVersions.join(",")
