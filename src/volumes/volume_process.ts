@@ -1,4 +1,5 @@
 import { errorOfChain, runSelfChild } from "../system/self_child.ts";
+import { within } from "../system/within.ts";
 import { NoDeviceError } from "./no_device_error.ts";
 import {
   VOLUME_CHILD_COMMAND,
@@ -51,14 +52,4 @@ export async function runVolumeTask<T extends VolumeTask>(
     throw result.noDevice ? new NoDeviceError(error.message, { cause: error.cause }) : error;
   }
   return result.done as VolumeTaskResults[T["task"]];
-}
-
-async function within<T>(ms: number, promise: Promise<T>, onTimeout: () => Error): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(onTimeout()), ms);
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

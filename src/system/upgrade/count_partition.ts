@@ -21,16 +21,16 @@ export function countPartition({ sys = "/sys", dev = "/dev" } = {}): CountBlock 
   }
   const path = `${dev}/${found[0]}`;
   return found.length === 0 ? undefined : {
-    read() {
-      using device = Deno.openSync(path);
+    async read() {
+      using device = await Deno.open(path);
       const block = new Uint8Array(512);
-      device.readSync(block);
+      await device.read(block);
       return block;
     },
-    write(block) {
-      using device = Deno.openSync(path, { write: true });
-      device.writeSync(block);
-      device.syncDataSync();
+    async write(block) {
+      using device = await Deno.open(path, { write: true });
+      await device.write(block);
+      await device.syncData();
     },
   };
 }

@@ -29,7 +29,7 @@ export interface MachineSide {
    *
    * @param countStart is to be called right before that; says what came of it
    */
-  leave(reason: string, countStart: () => string): void;
+  leave(reason: string, countStart: () => Promise<string>): void;
 }
 
 /** So often an image is started that does not come to run: once it may have been the power that failed. */
@@ -57,7 +57,7 @@ export function machineUpgrade(
         return commitOf(config.labels ?? {});
       },
       async load({ credentials, image, commandLine }, digest, signal) {
-        const starts = counter.starts(digest);
+        const starts = await counter.starts(digest);
         if (starts >= MOST_STARTS) throw new UnfitImageError(neverRan(image, starts));
         if (postponed?.digest === digest) {
           requireMemory("Pulling and loading the next kernel", postponed.needed);
@@ -76,7 +76,7 @@ export function machineUpgrade(
         });
       },
       leave: (reason, digest) => leave(reason, () => counter.add(digest)),
-      confirm: (digest) => counter.confirm(digest),
+      confirm: (digest) => void counter.confirm(digest),
     },
     commit,
     startedFrom(environment),

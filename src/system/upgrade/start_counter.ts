@@ -1,16 +1,21 @@
 import { getLogger } from "@logtape/logtape";
 import { errorChain } from "../../log/error_chain.ts";
 import { type Digest, isDigest } from "../../registry/digest.ts";
+import { within } from "../within.ts";
 
 const logger = getLogger(["frontloader", "upgrade"]);
 
-/** A block of 512 bytes that outlives the running system. Either may throw. */
+/** A block of 512 bytes that outlives the running system. */
 export interface CountBlock {
-  read(): Uint8Array;
-  write(block: Uint8Array): void;
+  /** @throws {Error} if it cannot be read */
+  read(): Promise<Uint8Array>;
+  /** @throws {Error} if it cannot be written */
+  write(block: Uint8Array): Promise<void>;
 }
 
 const BLOCK_BYTES = 512;
+/** A disk that does not answer must not keep the machine from anything. */
+const PATIENCE_MS = 10_000;
 
 /**
  * Counts how often a system was started by an upgrade, until it has shown that it runs: one whose kernel panics brings the
@@ -28,9 +33,9 @@ export class StartCounter {
   }
 
   /** How often an image was started since it has last shown that it runs. */
-  starts(digest: Digest): number {
+  async starts(digest: Digest): Promise<number> {
     try {
-      const count = this.#read();
+      const count = await this.#read();
       return count?.digest === digest ? count.starts : 0;
     } catch (error) {
       warn(error);
@@ -44,28 +49,28 @@ export class StartCounter {
    * @returns what came of it, for the log
    * @throws {Error} if it cannot be written down
    */
-  add(digest: Digest): string {
+  async add(digest: Digest): Promise<string> {
     const block = this.#findBlock();
     if (block === undefined) return "no disk of this machine has a place for it";
-    const starts = this.starts(digest) + 1;
-    block.write(format({ digest, starts }));
+    const starts = await this.starts(digest) + 1;
+    await patiently(block.write(format({ digest, starts })));
     return `start ${starts} of ${digest}`;
   }
 
   /** Notes that an image runs: it starts from nought again. */
-  confirm(digest: Digest): void {
+  async confirm(digest: Digest): Promise<void> {
     try {
-      if (this.#read()?.digest !== digest) return;
-      this.#findBlock()?.write(new Uint8Array(BLOCK_BYTES));
+      if ((await this.#read())?.digest !== digest) return;
+      await patiently(this.#findBlock()!.write(new Uint8Array(BLOCK_BYTES)));
       logger.info("This system runs: its starts are no longer counted", { digest });
     } catch (error) {
       warn(error);
     }
   }
 
-  #read(): Count | undefined {
+  async #read(): Promise<Count | undefined> {
     const block = this.#findBlock();
-    return block && parse(block.read());
+    return block && parse(await patiently(block.read()));
   }
 }
 
@@ -91,6 +96,14 @@ function parse(block: Uint8Array): Count | undefined {
     return undefined;
   }
   return { digest, starts: Number(starts) };
+}
+
+function patiently<T>(access: Promise<T>): Promise<T> {
+  return within(
+    PATIENCE_MS,
+    access,
+    () => new Error(`The disk has not answered within ${PATIENCE_MS / 1000} s`),
+  );
 }
 
 function warn(error: unknown): void {

@@ -16,7 +16,7 @@ function machine(devices: Readonly<Record<string, readonly string[]>>) {
   return { sys, dev, [Symbol.dispose]: () => directory[Symbol.dispose]() };
 }
 
-Deno.test("the partition is found by its name, and its first block is read and written", () => {
+Deno.test("the partition is found by its name, and its first block is read and written", async () => {
   using made = machine({
     vda: ["DEVTYPE=disk"],
     vda2: ["DEVTYPE=partition", "PARTN=2", "PARTNAME=boot"],
@@ -24,9 +24,9 @@ Deno.test("the partition is found by its name, and its first block is read and w
     vdb1: ["DEVTYPE=partition", "PARTN=1", "PARTNAME=frontloader-starts-not"],
   });
   const block = countPartition(made)!;
-  assert.deepEqual(block.read(), new Uint8Array(512).fill(7));
-  block.write(new Uint8Array(512).fill(1));
-  assert.deepEqual(block.read(), new Uint8Array(512).fill(1));
+  assert.deepEqual(await block.read(), new Uint8Array(512).fill(7));
+  await block.write(new Uint8Array(512).fill(1));
+  assert.deepEqual(await block.read(), new Uint8Array(512).fill(1));
   const device = Deno.readFileSync(`${made.dev}/vda3`);
   assert.deepEqual(device.subarray(512), new Uint8Array(512).fill(7), "what is behind it");
 });
