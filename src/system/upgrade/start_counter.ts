@@ -35,7 +35,7 @@ export class StartCounter {
   /** How often an image was started since it has last shown that it runs. */
   async starts(digest: Digest): Promise<number> {
     try {
-      const count = await this.#read();
+      const count = await read(this.#findBlock());
       return count?.digest === digest ? count.starts : 0;
     } catch (error) {
       warn(error);
@@ -60,17 +60,13 @@ export class StartCounter {
   /** Notes that an image runs: it starts from nought again. */
   async confirm(digest: Digest): Promise<void> {
     try {
-      if ((await this.#read())?.digest !== digest) return;
-      await patiently(this.#findBlock()!.write(new Uint8Array(BLOCK_BYTES)));
+      const block = this.#findBlock();
+      if ((await read(block))?.digest !== digest) return;
+      await patiently(block!.write(new Uint8Array(BLOCK_BYTES)));
       logger.info("This system runs: its starts are no longer counted", { digest });
     } catch (error) {
       warn(error);
     }
-  }
-
-  async #read(): Promise<Count | undefined> {
-    const block = this.#findBlock();
-    return block && parse(await patiently(block.read()));
   }
 }
 
@@ -78,6 +74,10 @@ export class StartCounter {
 interface Count {
   readonly digest: Digest;
   readonly starts: number;
+}
+
+async function read(block: CountBlock | undefined): Promise<Count | undefined> {
+  return block && parse(await patiently(block.read()));
 }
 
 function format(count: Count): Uint8Array {
