@@ -1,5 +1,4 @@
 /** disk.img, as `./build.sh quick` makes it, boots on machines of either firmware. */
-import { pushScript } from "../support/busybox_image.ts";
 import { untilTerm } from "../support/frontloader_fixture.ts";
 import { ApplianceDisk } from "../support/guest/appliance.ts";
 import { Appliance } from "../support/guest/appliance_guest.ts";
@@ -10,11 +9,8 @@ const MEMORY = 512;
 const WORDS = ["console=ttyS0", "quiet", "panic=-1"];
 
 Deno.test(`disk.img in ${MEMORY} MiB: from power-on to a container's first line`, async (t) => {
-  await using world = await Appliance.create();
-  const { network, registry } = world;
-  await pushScript(registry, "web", untilTerm("ready"));
-  const manifest = `${registry.origin}/v2/web/manifests/latest`;
-  world.configuration = { container: { id: "web", manifest } };
+  await using world = await Appliance.running(untilTerm("ready"));
+  const { network } = world;
   const words = [...WORDS, `FL_URL=${world.configurationUrl}`];
 
   await t.step("by BIOS, with the command line that it was given", async () => {

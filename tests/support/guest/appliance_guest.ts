@@ -1,3 +1,4 @@
+import { pushScript } from "../busybox_image.ts";
 import type { RegistryServer } from "../registry_server.ts";
 import { startRegistry } from "../registry_server.ts";
 import { APPLIANCE } from "./appliance.ts";
@@ -29,6 +30,16 @@ export class Appliance implements AsyncDisposable {
 
   static async create(): Promise<Appliance> {
     return new Appliance(await GuestNetwork.create());
+  }
+
+  /** One whose machines run a shell script in a container named `web`, with these settings of it. */
+  static async running(script: string, settings: object = {}): Promise<Appliance> {
+    const appliance = await Appliance.create();
+    const { registry } = appliance;
+    await pushScript(registry, "web", script);
+    const manifest = `${registry.origin}/v2/web/manifests/latest`;
+    appliance.configuration = { container: { id: "web", manifest, ...settings } };
+    return appliance;
   }
 
   get configurationUrl(): string {
