@@ -116,9 +116,8 @@ export class Machine implements Host {
   }
 
   async end({ stopped, flushLog }: HostEndOptions): Promise<never> {
-    const request = this.#request ?? { end: "restart", reason: "nobody" };
-    const { end } = request;
-    await runPhases("shutdown", this.#shutdownPhases(request, stopped));
+    const { end, lastPhase } = this.#request ?? { end: "restart", lastPhase: undefined };
+    await runPhases("shutdown", this.#shutdownPhases(end, lastPhase, stopped));
     logger.info("{name}", { name: END_NAMES[end] });
     await flushLog();
     try {
@@ -150,7 +149,8 @@ export class Machine implements Host {
   }
 
   #shutdownPhases(
-    { end, lastPhase }: EndRequest,
+    end: MachineEnd,
+    lastPhase: Phase | undefined,
     stopped: Promise<void>,
   ): readonly Phase[] {
     return [

@@ -5,6 +5,7 @@
  * The kernel is not asked, because it asks on and on: a mount of a server that takes connections and then says nothing does not
  * end, and keeps all other NFS mounts of the machine waiting meanwhile (nfs_clid_init_mutex in fs/nfs/nfs4state.c).
  */
+import { within } from "../system/within.ts";
 
 /** What {@linkcode pingNfs} asks. */
 export interface NfsPing {
@@ -48,18 +49,12 @@ export async function pingNfs({ address, port, patience }: NfsPing): Promise<str
   }
 }
 
-async function connect({ address, port, patience }: NfsPing): Promise<Deno.TcpConn> {
-  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+function connect({ address, port, patience }: NfsPing): Promise<Deno.TcpConn> {
   const connecting = Deno.connect({ hostname: address, port });
-  const timer = setTimeout(() => {
-    reject(new Error(`No connection within ${patience / 1000} s`));
+  return within(patience, connecting, () => {
     connecting.then((connection) => connection.close(), () => {});
-  }, patience);
-  try {
-    return await Promise.race([connecting, tooLate]);
-  } finally {
-    clearTimeout(timer);
-  }
+    return new Error(`No connection within ${patience / 1000} s`);
+  });
 }
 
 /** Call message: the transaction's id, CALL, RPC version 2, program, version, procedure NULL, no credentials, no verifier. */
