@@ -16,6 +16,7 @@ MIB=$((1 << 20))
 SIZE_MIB=512
 CORE_MIB=1
 BOOT_MIB=2
+STARTS_MIB=$((SIZE_MIB - 1))
 SECTOR=512
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -115,10 +116,10 @@ sfdisk --quiet --no-reread --no-tell-kernel "$output" <<EOF
 label: gpt
 label-id: 46524F4E-544C-4F41-4445-520000000000
 start=${CORE_MIB}MiB, size=$((BOOT_MIB - CORE_MIB))MiB, type=21686148-6449-6E6F-744E-656564454649, uuid=46524F4E-544C-4F41-4445-520000000001, name=bios
-start=${BOOT_MIB}MiB, size=$((SIZE_MIB - BOOT_MIB - 1))MiB, type=uefi, uuid=46524F4E-544C-4F41-4445-520000000002, name=boot
-start=$((SIZE_MIB - 1))MiB, size=512KiB, type=linux, uuid=46524F4E-544C-4F41-4445-520000000003, name=frontloader-starts
+start=${BOOT_MIB}MiB, size=$((STARTS_MIB - BOOT_MIB))MiB, type=uefi, uuid=46524F4E-544C-4F41-4445-520000000002, name=boot
+start=${STARTS_MIB}MiB, size=512KiB, type=linux, uuid=46524F4E-544C-4F41-4445-520000000003, name=frontloader-starts
 EOF
-mformat -i "$output@@${BOOT_MIB}M" -F -T $(((SIZE_MIB - BOOT_MIB - 1) * MIB / SECTOR)) -h 255 -s 63 \
+mformat -i "$output@@${BOOT_MIB}M" -F -T $(((STARTS_MIB - BOOT_MIB) * MIB / SECTOR)) -h 255 -s 63 \
   -H $((BOOT_MIB * MIB / SECTOR)) -N 46524F4E -v FRONTLOADER ::
 mmd -i "$output@@${BOOT_MIB}M" ::/EFI ::/EFI/BOOT ::/grub ::/a ::/b
 if [ -d "$grub/lib/grub/i386-pc" ]; then install_bios; fi
