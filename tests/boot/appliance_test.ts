@@ -63,7 +63,7 @@ Deno.test("a machine boots, runs a container, upgrades it, and powers off when i
       ],
     });
   await push(1);
-  const manifest = `${registry.origin}/v2/web/manifests/latest`;
+  const manifest = world.image("web");
   world.configuration = {
     checkInterval: 1,
     volumes: [

@@ -1,6 +1,5 @@
 /** A machine changes its own system: to what a registry has, by kexec, and only if that can be loaded. */
 import assert from "node:assert/strict";
-import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { untilTerm } from "../support/frontloader_fixture.ts";
 import { APPLIANCE, ApplianceDisk } from "../support/guest/appliance.ts";
 import { Guest } from "../support/guest/guest.ts";
@@ -20,17 +19,12 @@ ${untilTerm("ready")}
 
 /** A world with a container, and a place for images of systems. */
 async function upgradeWorld() {
-  const world = await Appliance.create();
+  const world = await Appliance.running(untilTerm("ready"));
   const { registry } = world;
-  await pushBusyboxImage(registry, {
-    repository: "web",
-    tag: "latest",
-    entrypoint: ["/bin/sh", "-c", untilTerm("ready")],
-  });
   const configuration = {
     checkInterval: 1,
-    kernel: { manifest: `${registry.origin}/v2/system/manifests/latest` },
-    container: { id: "web", manifest: `${registry.origin}/v2/web/manifests/latest` },
+    kernel: { manifest: world.image("system") },
+    container: { id: "web", manifest: world.image("web") },
   };
   world.configuration = configuration;
   const push = (labels: Record<string, string>, files: Record<string, Uint8Array>) =>
@@ -176,14 +170,12 @@ Deno.test("a machine whose next kernel panics comes back, and does not try it fo
   const { world: created, push } = await upgradeWorld();
   await using world = created;
   const bzImage = await Deno.readFile(APPLIANCE.kernel);
-  using disk = await ApplianceDisk.make([
-    ...["console=ttyS0", "quiet", "panic=-1", `FL_URL=${world.configurationUrl}`],
-  ]);
+  const words = ["console=ttyS0", "quiet", "panic=-1", `FL_URL=${world.configurationUrl}`];
+  using disk = await ApplianceDisk.make(words);
   // The kernel takes it for an initramfs, and finds no init in it.
   await push({ commit: "two" }, { bzImage, initrd: new Uint8Array(4096) });
-  await using guest = new Guest({
-    ...{ network: world.network, memory: MEMORY, reboots: true, arguments: disk.arguments("bios") },
-  });
+  const options = { network: world.network, memory: MEMORY, reboots: true };
+  await using guest = new Guest({ ...options, arguments: disk.arguments("bios") });
 
   await t.step("it is started twice, since it may have been something else", async () => {
     let from = 0;

@@ -35,11 +35,15 @@ export class Appliance implements AsyncDisposable {
   /** One whose machines run a shell script in a container named `web`, with these settings of it. */
   static async running(script: string, settings: object = {}): Promise<Appliance> {
     const appliance = await Appliance.create();
-    const { registry } = appliance;
-    await pushScript(registry, "web", script);
-    const manifest = `${registry.origin}/v2/web/manifests/latest`;
+    await pushScript(appliance.registry, "web", script);
+    const manifest = appliance.image("web");
     appliance.configuration = { container: { id: "web", manifest, ...settings } };
     return appliance;
+  }
+
+  /** The manifest URL of an image in the registry. */
+  image(repository: string): string {
+    return `${this.registry.origin}/v2/${repository}/manifests/latest`;
   }
 
   get configurationUrl(): string {

@@ -4,7 +4,7 @@ import { TemporaryDirectory } from "../temporary_directory.ts";
 import type { GuestDisk } from "./guest_disk.ts";
 import type { GuestNetwork } from "./guest_network.ts";
 import type { GuestRoot } from "./guest_root.ts";
-import { GuestShell } from "./guest_shell.ts";
+import { GuestShell, PATIENCE_MS } from "./guest_shell.ts";
 import { Qmp } from "./qmp.ts";
 
 /** Debian's kernel; `build.sh guest-kernel` puts it there. */
@@ -16,8 +16,6 @@ const KERNEL = new URL("../../../.cache/guest/vmlinuz", import.meta.url).pathnam
  * threads.
  */
 const EMULATION = "tcg,thread=single";
-/** How long anything may take before a test gives up: emulation is slow, and so are machines at times. */
-const PATIENCE_MS = 240_000;
 
 /** What a {@linkcode Guest} is booted with. */
 export interface GuestOptions {

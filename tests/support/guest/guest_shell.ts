@@ -1,9 +1,10 @@
+import { within } from "../../../src/system/within.ts";
 import { LineConnection } from "./line_connection.ts";
 
 /** How often the guest is asked whether its shell is there. */
 const KNOCK_MS = 200;
-/** How long a script may take before a test gives up: emulation is slow, and so are machines at times. */
-const PATIENCE_MS = 240_000;
+/** How long anything in a guest may take before a test gives up: emulation is slow, and so are machines at times. */
+export const PATIENCE_MS = 240_000;
 
 /** The shell at the other end of a guest's virtio port; see boot.sh. */
 export class GuestShell implements AsyncDisposable {
@@ -60,15 +61,15 @@ export class GuestShell implements AsyncDisposable {
       hasBegun ||= line === `begin ${mark}`;
     };
     this.#connection.ended.then(() => reject(new Error(`The guest has ended during: ${script}`)));
-    const timer = setTimeout(
-      () => reject(new Error(`Not done within ${PATIENCE_MS / 1000} s in the guest: ${script}`)),
-      PATIENCE_MS,
-    );
     const quoted = script.replaceAll("'", `'\\''`);
     await this.#connection.send(
       `echo "begin ${mark}"; sh -c '${quoted}' </dev/null 2>&1; echo "end ${mark} $?"\n`,
     );
-    const status = await promise.finally(() => clearTimeout(timer));
+    const status = await within(
+      PATIENCE_MS,
+      promise,
+      () => new Error(`Not done within ${PATIENCE_MS / 1000} s in the guest: ${script}`),
+    );
     const text = output.join("\n");
     if (status !== 0) throw new Error(`Exit status ${status} in the guest: ${script}\n${text}`);
     return text;
