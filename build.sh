@@ -105,6 +105,10 @@ need_root() { [ "$(id -u)" -eq 0 ] || die "'$1' needs root: it makes namespaces 
 
 PASSED=0
 FAILED=0
+# What failed, and why, is told again at the end: a whole run prints thousands of lines, and what keeps only the last
+# of them has to say enough.
+WHAT_FAILED=""
+
 # Runs one suite and adds up what it counts; a suite that ends without a count has failed as a whole.
 suite() {
   local name="$1" log passed failed status=0
@@ -113,11 +117,19 @@ suite() {
   say "suite: $name"
   "$@" 2>&1 | tee "$log" || status=$?
   read -r passed failed < <(sed -nE 's/.*(ok|FAILED) \| ([0-9]+) passed.* \| ([0-9]+) failed.*/\2 \3/p' "$log" | tail -n 1) || true
-  rm -f "$log"
   if [ -z "${passed:-}" ]; then passed=0 failed=1; fi
   if [ "$status" -ne 0 ] && [ "$failed" -eq 0 ]; then failed=1; fi
   PASSED=$((PASSED + passed))
   FAILED=$((FAILED + failed))
+  if [ "$failed" -ne 0 ]; then
+    WHAT_FAILED+=$'\n'"suite '$name', exit status $status:"$'\n'
+    if grep -q '^ ERRORS $' "$log"; then
+      WHAT_FAILED+=$(sed -n '/^ ERRORS $/,$p' "$log")$'\n'
+    else
+      WHAT_FAILED+=$(tail -n 20 "$log")$'\n'
+    fi
+  fi
+  rm -f "$log"
 }
 
 # A check that passes or fails as one.
@@ -125,7 +137,12 @@ check() {
   local name="$1"
   shift
   say "check: $name"
-  if "$@"; then PASSED=$((PASSED + 1)); else FAILED=$((FAILED + 1)); fi
+  if "$@"; then
+    PASSED=$((PASSED + 1))
+  else
+    FAILED=$((FAILED + 1))
+    WHAT_FAILED+=$'\n'"check '$name'"$'\n'
+  fi
 }
 
 check_shell() {
@@ -155,6 +172,7 @@ run_tests() {
   suite "unit" deno task --quiet test
   suite "system" deno task --quiet test:system
   suite "boot" deno task --quiet test:boot
+  if [ -n "$WHAT_FAILED" ]; then printf 'what failed:\n%s\n' "$WHAT_FAILED"; fi
   printf '%s passed, %s failed\n' "$PASSED" "$FAILED"
   [ "$FAILED" -eq 0 ]
 }
