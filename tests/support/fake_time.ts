@@ -81,6 +81,11 @@ export class FakeTime implements Disposable {
     this.#elapsed = end;
   }
 
+  /** Lets time pass in which nothing else has its turn, as a computation does. */
+  spend(ms: number): void {
+    this.#elapsed += ms;
+  }
+
   /** Sets the wall clock forward or back, as somebody who corrects it does; timers and the monotonic clock go on. */
   setClock(by: number): void {
     this.#epoch += by;
