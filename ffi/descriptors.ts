@@ -23,6 +23,8 @@ const libc = lazyLibc({
   dup2: { parameters: ["i32", "i32"], result: "i32" },
   /** int flock(int fd, int operation); */
   flock: { parameters: ["i32", "i32"], result: "i32" },
+  /** int ioctl(int fd, unsigned long request, int *argument); */
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
 });
 
 const O_CLOEXEC = 0o2000000;
@@ -123,6 +125,25 @@ export function readToEnd(fd: number): Bytes {
     offset += chunk.length;
   }
   return whole;
+}
+
+/**
+ * How many bytes are in a pipe and not read yet (pipe(7)).
+ *
+ * @throws {SyscallError}
+ */
+export function unreadBytes(fd: number): number {
+  const FIONREAD = 0x541bn;
+  const count = new Int32Array(1);
+  if (libc().ioctl(fd, FIONREAD, count) !== 0) {
+    const code = errno();
+    throw new SyscallError({
+      syscall: "ioctl",
+      action: `ask descriptor ${fd} how much there is to read`,
+      errno: code,
+    });
+  }
+  return count[0]!;
 }
 
 /**

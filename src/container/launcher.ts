@@ -35,8 +35,8 @@ export interface RunningContainer {
 const LAUNCH_TIMEOUT_MS = 60_000;
 
 /**
- * Output that comes after the end, at most so late: a process elsewhere that was handed the pipe, through a socket say, must
- * not make a container that has ended look as if it ran.
+ * Output is read that is written so long after the end, and no later one: a process elsewhere that was handed the pipe,
+ * through a socket say, must not make a container that has ended look as if it ran.
  */
 const LATE_OUTPUT_MS = 2_000;
 

@@ -1,5 +1,6 @@
 /** Pipes of child processes, read and written without blocking and without a thread for each. */
 import { Socket } from "node:net";
+import { unreadBytes } from "../../ffi/descriptors.ts";
 import { restAfter, TURN_MS } from "../streams/turns.ts";
 
 /**
@@ -20,7 +21,7 @@ const SLICE_BYTES = 4096;
  *
  * @param fd the read end; closed afterwards
  * @param onChunk called with the bytes as they come
- * @param signal ends the reading before that
+ * @param signal ends the reading before that, after what has been written by then
  * @returns resolves at the end; a reading error is the end too, since the writer's status tells the rest
  */
 export function readPipe(
@@ -30,9 +31,11 @@ export function readPipe(
 ): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const socket = openPipe(fd, "read");
-  signal?.addEventListener("abort", () => socket.destroy(), { once: true });
   let isResting = false;
   let isClosed = false;
+  let handled = 0;
+  /** So many bytes are enough. */
+  let limit = Infinity;
   const take = (chunk: Uint8Array) => {
     const start = performance.now();
     let taken = 0;
@@ -42,19 +45,23 @@ export function readPipe(
       ms = performance.now() - start;
     } while (taken < chunk.length && ms < TURN_MS);
     const rest = chunk.subarray(taken);
+    handled += chunk.length - rest.length;
     if (rest.length === 0 && ms < TURN_MS) return goOn();
     isResting = true;
     socket.pause();
-    setTimeout(
-      () => rest.length > 0 && !signal?.aborted ? take(rest) : goOn(),
-      restAfter(start, ms),
-    );
+    setTimeout(() => rest.length > 0 ? take(rest) : goOn(), restAfter(start, ms));
   };
   const goOn = () => {
     isResting = false;
     if (isClosed) resolve();
+    else if (handled >= limit) socket.destroy();
     else socket.resume();
   };
+  signal?.addEventListener("abort", () => {
+    if (socket.destroyed) return;
+    limit = socket.bytesRead + unreadBytes(fd);
+    if (!isResting) goOn();
+  }, { once: true });
   socket.on("data", take);
   socket.on("error", () => socket.destroy());
   // The end can come while there is something left of what was read before.

@@ -123,3 +123,39 @@ Deno.test("output that takes long to handle leaves others their turn, and keeps 
   // 32 ms of work in turns of 5 ms: there was time for others in between.
   assert(turnsBeforeLast >= 3, `${turnsBeforeLast} turns`);
 });
+
+Deno.test("what was written before an end is read, however long it takes, while somebody elsewhere holds the pipe", async () => {
+  const written = new Uint8Array(65536).map((_, index) => index >> 8);
+  const { readEnd, writeEnd } = pipe();
+  const enough = new AbortController();
+  const read: number[] = [];
+  const reading = readPipe(readEnd, (chunk) => {
+    read.push(...chunk);
+    for (const start = performance.now(); performance.now() - start < 2;);
+  }, enough.signal);
+  writeFully(writeEnd, written);
+  enough.abort();
+  await reading;
+  close(writeEnd);
+  assert.equal(read.length, written.length);
+  assert(read.every((byte, index) => byte === written[index]));
+});
+
+Deno.test("a pipe that somebody elsewhere holds and writes to is not read for ever", async () => {
+  const { readEnd, writeEnd } = pipe();
+  const enough = new AbortController();
+  let written = 0;
+  const write = () => {
+    // Not more than the pipe holds: this thread is the one that reads.
+    writeFully(writeEnd, new Uint8Array(1000));
+    written += 1000;
+  };
+  const reading = readPipe(readEnd, () => {
+    if (written === 5000) enough.abort();
+    write();
+  }, enough.signal);
+  write();
+  await reading;
+  close(writeEnd);
+  assert(written >= 6000);
+});
