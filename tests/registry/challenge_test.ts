@@ -69,5 +69,6 @@ Deno.test("parseChallenges takes no longer for a hostile header than for a good 
   for (const header of ["a ".repeat(50_000), `a b="${"\\".repeat(100_000)}`, ", ".repeat(50_000)]) {
     parseChallenges(header);
   }
-  assert(performance.now() - start < 500);
+  // A tenth of a second at most, or for ever.
+  assert(performance.now() - start < 10_000);
 });

@@ -241,5 +241,6 @@ Deno.test("parseReference takes no longer for a hostile text than for a good one
   ];
   const start = performance.now();
   for (const text of hostile) assert.throws(() => parseReference(text));
-  assert(performance.now() - start < 500);
+  // Some milliseconds, or for ever.
+  assert(performance.now() - start < 10_000);
 });

@@ -27,7 +27,7 @@ cd /dev && for name in * pts/* shm/* mqueue/*; do
 done
 
 # Of /proc and /sys: what is hidden, and what can be opened for writing, which changes nothing by itself
-find /proc /sys -maxdepth 3 -path '/proc/[0-9]*' -prune -o -path /proc/self -prune -o -path /proc/thread-self -prune -o -print |
+find /proc /sys -maxdepth 3 -path '/proc/[0-9]*' -prune -o -path /proc/self -prune -o -path /proc/thread-self -prune -o -print 2>/dev/null |
   while read -r path; do
     if [ -L "$path" ]; then continue
     elif [ -c "$path" ]; then echo "path $path: hidden"

@@ -82,10 +82,11 @@ Deno.test("root with the default capabilities cannot make the machine's devices"
 Deno.test("a container is a session of its own: without the terminal of the machine, and its signals", async () => {
   using root = new BusyboxRoot();
   let fields: string[] = [];
-  await root.launch(root.spec("sleep 0.2"), (pid) => {
+  await root.launch(root.spec("exec sleep 1000"), (pid) => {
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
     const [, , group, session, terminal] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     fields = [`${pid}`, group!, session!, terminal!];
+    kill(pid, Signal.KILL);
   });
   const [pid, group, session, terminal] = fields;
   assert.deepEqual({ group, session, terminal }, { group: pid, session: pid, terminal: "0" });

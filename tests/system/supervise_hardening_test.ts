@@ -118,9 +118,9 @@ Deno.test("containers that flood the log keep nothing else from being noticed", 
   });
   const start = performance.now();
   await ask();
-  // A tenth of this is usual; it was a minute.
+  // Less than a second is usual; it was a minute.
   const took = performance.now() - start;
-  assert(took < 10_000, `${took} ms`);
+  assert(took < 30_000, `${took} ms`);
 });
 
 Deno.test("a run directory may be named relative to the current directory", () => {

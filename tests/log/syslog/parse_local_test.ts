@@ -104,5 +104,6 @@ Deno.test("a message that is meant to be slow to read is not", () => {
   for (const text of [open, params, `<13>${"a[".repeat(8000)}`, `<13>${" ".repeat(16000)}`]) {
     parseLocalMessage(text);
   }
-  assert(performance.now() - start < 500);
+  // Some milliseconds, or for ever.
+  assert(performance.now() - start < 10_000);
 });

@@ -62,7 +62,7 @@ testInTrees(
     const machine = machineDirectory("run/");
     Deno.symlinkSync("run/dev-log", `${machine}/log`);
     const receive = `use Socket; socket(my $s, AF_UNIX, SOCK_DGRAM, 0) or die $!;
-    bind($s, pack_sockaddr_un($ARGV[0])) or die $!; chmod 0666, $ARGV[0]; recv($s, my $m, 999, 0); print $m`;
+    umask 0; bind($s, pack_sockaddr_un($ARGV[0])) or die $!; recv($s, my $m, 999, 0); print $m`;
     const receiver = runCommand(["perl", "-e", receive, `${machine}/run/dev-log`]);
     await eventually("the socket is there", () => Deno.statSync(`${machine}/log`) && true);
     const message = "<13>said inside";

@@ -170,16 +170,20 @@ testInTrees(
     assert.deepEqual(handled.stdout, ["ready", "got TERM"]);
     assert.deepEqual(handled.status, { kind: "exited", code: 7 });
 
-    // sleep has no handler, so the kernel drops it (pid_namespaces(7)), and it does not wait for the child that it inherits.
-    const dropped = await containers.run("sleep 0 & exec sleep 0.5", {
+    // cat has no handler, so the kernel drops it (pid_namespaces(7)), and it does not wait for the child that it inherits.
+    const dropped = await containers.run("mkfifo /tmp/end; sleep 0 & exec cat /tmp/end", {
       tree,
       settings,
       async whileRunning(pid) {
         const isZombie = () => childrenOf(pid).some(({ state }) => state === "Z");
         await eventually("there is a zombie", () => isZombie() || undefined);
         kill(pid, Signal.TERM);
+        // A file that was written to would not end it: this has to be what it reads from.
+        const end = `/proc/${pid}/root/tmp/end`;
+        await Deno.writeTextFile(end, "still there\n", { create: false });
       },
     });
+    assert.deepEqual(dropped.stdout, ["still there"]);
     assert.deepEqual(dropped.status, { kind: "exited", code: 0 });
   },
 );
