@@ -1,3 +1,4 @@
+import { umount, UmountFlag } from "../../ffi/mount.ts";
 import type { Digest } from "../../src/registry/digest.ts";
 import type { ContainerStatus } from "../../src/container/container_driver.ts";
 import { pushScript } from "./busybox_image.ts";
@@ -101,6 +102,10 @@ export class FrontloaderFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#started.map((one) => one[Symbol.asyncDispose]()));
     await this.registry.close();
+    // One that was killed leaves its mounts to the next one, which a test that has failed may not have come to.
+    for (const line of mountsWith(this.directory).toReversed()) {
+      umount(line.split(" ")[4]!, UmountFlag.DETACH);
+    }
     this.#directory[Symbol.dispose]();
   }
 }

@@ -127,6 +127,7 @@ export class CgroupTree {
   async close(): Promise<void> {
     this.#watch?.[Symbol.dispose]();
     await Promise.all(this.#removals);
+    this.#removeLeftovers();
     if (this.#directory !== undefined) this.#tryRemove(this.#directory);
   }
 
@@ -139,10 +140,14 @@ export class CgroupTree {
   async #removeAtLast(path: string): Promise<void> {
     for (let tries = 1; !this.#tryRemove(path); tries++) {
       // What still runs in it (with "hostPid" processes may outlive their instance, and instances a Frontloader that was
-      // killed) is not killed: the directory goes when another one does.
+      // killed) is not killed: the directory goes when another one does, or at the end.
       if (tries === REMOVAL_TRIES) return;
       await new Promise((resolve) => setTimeout(resolve, REMOVAL_DELAY_MS));
     }
+    this.#removeLeftovers();
+  }
+
+  #removeLeftovers(): void {
     for (const leftover of this.#leftovers()) this.#tryRemove(leftover);
   }
 

@@ -105,6 +105,20 @@ Deno.test("processes that stay are left alone, and their cgroup goes with the ne
   assert.deepEqual(files.paths, [DIRECTORY, running!.path]);
 });
 
+Deno.test("processes that take long to end leave nothing behind when all is given back", async () => {
+  using time = new FakeTime();
+  const files = new MemoryCgroups(ROOT, { controllers: ALL });
+  const tree = await open(files);
+  const cgroup = await tree.make("web.1", {});
+  files.addProcess(cgroup!.path, 60);
+  tree.remove(cgroup!);
+  await time.advance(60_000);
+  files.endProcess(60);
+  assert.deepEqual(files.paths, [DIRECTORY, `${DIRECTORY}/web.1`]);
+  await tree.close();
+  assert.deepEqual(files.paths, []);
+});
+
 Deno.test("a cgroup that is being made is not taken for a leftover", async () => {
   const files = new MemoryCgroups(ROOT, { controllers: ALL });
   const tree = await open(files);
