@@ -130,6 +130,7 @@ export class ContainerDriver {
   #state: ContainerState = initialState;
   #pull: AbortController | undefined;
   #check: Promise<void> | undefined;
+  #nextCheck: Promise<void> | undefined;
   #checkAbort = new AbortController();
   #checkIntervalMs = 600_000;
   #lastError: StatusError | undefined;
@@ -503,9 +504,18 @@ export class ContainerDriver {
     );
   }
 
-  /** Asks the registry once; two that ask at the same time share the answer. */
+  /**
+   * Asks the registry. An answer that is on its way may be older than what whoever asks now has just pushed: they get the next
+   * one, all together.
+   */
   #checkNow(): Promise<void> {
-    return this.#check ??= this.#checkOnce().finally(() => this.#check = undefined);
+    if (this.#check === undefined) {
+      return this.#check = this.#checkOnce().finally(() => this.#check = undefined);
+    }
+    return this.#nextCheck ??= this.#check.then(() => {
+      this.#nextCheck = undefined;
+      return this.#checkNow();
+    });
   }
 
   async #checkOnce(): Promise<void> {

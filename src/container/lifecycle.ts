@@ -74,6 +74,8 @@ export interface ContainerState {
   readonly wanted: ContainerSettings | undefined;
   readonly serving: Serving;
   readonly upgrade: Upgrade;
+  /** What the registry had under the tag when it was asked last, if that was while an upgrade was under way. */
+  readonly found: Digest | undefined;
   /** Instances that were told to end and have not ended yet. */
   readonly leaving: readonly InstanceNumber[];
   /** The number that was given out last. */
@@ -137,6 +139,7 @@ export const initialState: ContainerState = {
   wanted: undefined,
   serving: { tag: "none" },
   upgrade: { tag: "none" },
+  found: undefined,
   leaving: [],
   lastInstance: 0,
 };
@@ -149,7 +152,7 @@ export const initialState: ContainerState = {
  * @param event what happened
  */
 export function advance(state: ContainerState, event: ContainerEvent): Transition {
-  return limitPatience(state, startWhatMay(react(state, event)));
+  return limitPatience(state, startWhatMay(lookAgain(react(state, event))));
 }
 
 /** What follows from the event itself. What it makes ready to start is started after that, by `startWhatMay`. */
@@ -158,6 +161,7 @@ function react(state: ContainerState, event: ContainerEvent): Transition {
     case "configured":
       return event.settings === undefined ? retire(state) : configure(state, event.settings);
     case "digestFound":
+      if (isUnderWay(state.upgrade)) return unchanged({ ...state, found: event.digest });
       return isNews(state, event.digest) ? pull(state, 0) : unchanged(state);
     case "updateAsked":
       return state.upgrade.tag === "waiting"
@@ -196,6 +200,22 @@ function react(state: ContainerState, event: ContainerEvent): Transition {
         effects: state.leaving.map((instance) => ({ type: "kill", instance })),
       };
   }
+}
+
+/** Pulls again once an upgrade is over in the midst of which the tag moved on: it may have been too late for that one. */
+function lookAgain({ state, effects }: Transition): Transition {
+  const { found } = state;
+  if (found === undefined || isUnderWay(state.upgrade)) return { state, effects };
+  const next: ContainerState = { ...state, found: undefined };
+  // One that failed is tried again with what is there then.
+  if (!isNews(next, found)) return { state: next, effects };
+  const pulled = pull(next, 0);
+  return { state: pulled.state, effects: [...effects, ...pulled.effects] };
+}
+
+/** True while a release is being brought in, or is about to take over. */
+function isUnderWay({ tag }: Upgrade): boolean {
+  return tag !== "none" && tag !== "waiting";
 }
 
 /** Starts what is ready to: at once, or with `stopBeforeStart` once nothing else runs. The upgrade goes first. */
@@ -314,7 +334,8 @@ function withSettings<T extends Serving | Upgrade>(part: T, settings: ContainerS
 function pull(state: ContainerState, failures: number): Transition {
   const { state: next, effects } = dropUpgrade(state);
   return {
-    state: { ...next, upgrade: { tag: "pulling", failures } },
+    // What was found before is not newer than what is pulled now.
+    state: { ...next, upgrade: { tag: "pulling", failures }, found: undefined },
     effects: [...effects, { type: "pull", settings: next.wanted! }],
   };
 }

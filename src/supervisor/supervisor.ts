@@ -124,6 +124,7 @@ export class Supervisor {
       this.#loadFailures = 0;
       this.#readAt = new Date();
       if (digest !== this.#digest) {
+        this.#appliedAt = this.#readAt;
         this.#apply(settings);
         this.#digest = digest;
       }
@@ -166,7 +167,6 @@ export class Supervisor {
   #apply(settings: Settings): void {
     const before = this.#settings;
     this.#settings = settings;
-    this.#appliedAt = new Date();
     const { containers, volumes, checkInterval, sysctl, syslog } = settings;
     this.#services.forwardLog(syslog);
     this.#problems = this.#services.setKernelParameters(sysctl);

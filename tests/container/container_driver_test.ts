@@ -711,18 +711,43 @@ Deno.test("update says why the registry could not be asked, and does not say it 
   assert.equal(await working, "up to date");
 });
 
-Deno.test("updates at the same time ask the registry once", async () => {
+Deno.test("an update while the registry is being asked asks again, since that answer may be older; one question does for all who wait", async () => {
   using bench = new Bench();
   await bench.run();
-  const updates = [bench.driver.update(), bench.driver.update()];
+  const updates = [1, 2, 3].map(() => bench.driver.update());
   await bench.time.settle();
   assert.equal(bench.containers.checks.length, 1);
+  bench.containers.lastCheck.succeed(fakeDigest("a"));
+  assert.equal(await updates[0], "up to date");
+  await bench.time.settle();
+  assert.equal(bench.containers.checks.length, 2);
   bench.containers.lastCheck.succeed(fakeDigest("b"));
-  assert.deepEqual(await Promise.all(updates), [
+  assert.deepEqual(await Promise.all(updates.slice(1)), [
     "a new release is being brought in",
     "a new release is being brought in",
   ]);
   assert.equal(bench.containers.pulls.length, 2);
+  const later = bench.driver.update();
+  bench.containers.lastCheck.succeed(fakeDigest("b"));
+  await later;
+  assert.equal(bench.containers.checks.length, 3);
+});
+
+Deno.test("a push in the midst of an upgrade is brought in after it", async () => {
+  using bench = new Bench();
+  await bench.run();
+  const first = bench.driver.update();
+  bench.containers.lastCheck.succeed(fakeDigest("b"));
+  await first;
+  const second = bench.driver.update();
+  bench.containers.lastCheck.succeed(fakeDigest("c"));
+  assert.equal(await second, "a new release is being brought in");
+  await bench.pulled("b");
+  await bench.started();
+  assert.equal(bench.containers.pulls.length, 3);
+  await bench.pulled("c");
+  await bench.started();
+  assert.equal(bench.driver.status().instances.at(-1)?.digest, fakeDigest("c"));
 });
 
 Deno.test("update does not wait for the back-off of a failed pull", async () => {

@@ -46,6 +46,7 @@ const events = {
   remove: { type: "configured", settings: undefined },
   foundA: { type: "digestFound", digest: digest("a") },
   foundB: { type: "digestFound", digest: digest("b") },
+  foundC: { type: "digestFound", digest: digest("c") },
   update: { type: "updateAsked" },
   pulledA: { type: "pulled", image: image("a") },
   pulledB: { type: "pulled", image: image("b") },
@@ -254,9 +255,81 @@ const rows: readonly Row[] = [
   },
   {
     name: "a second new digest does not disturb a pull under way",
-    story: [...upgrading, "foundB"],
+    story: [...upgrading, "foundC"],
     state: "running/pulling/",
     effects: [],
+  },
+  {
+    name: "a second new digest does not disturb a start under way",
+    story: [...upgrading, "pulledB", "foundC"],
+    state: "running/starting/",
+    effects: [],
+  },
+  {
+    name: "a digest that a pull under way was too early for is pulled once its release runs",
+    story: [...upgrading, "foundC", "pulledB", "started2"],
+    state: "running/pulling/1",
+    effects: ["terminate 1", "pull"],
+  },
+  {
+    name: "a digest that came while the new image was started is pulled once it runs",
+    story: [...upgrading, "pulledB", "foundC", "started2"],
+    state: "running/pulling/1",
+    effects: ["terminate 1", "pull"],
+  },
+  {
+    name: "a digest that a pull under way has brought is not pulled again",
+    story: [...upgrading, "foundB", "pulledB", "started2"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "of several digests that came the last one counts",
+    story: [...upgrading, "foundC", "foundB", "pulledB", "started2"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "a digest that came while the image that runs was pulled again is pulled",
+    story: [...upgrading, "foundC", "pulledA"],
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a digest that came in an upgrade that failed comes with the next try",
+    story: [...upgrading, "foundC", "pullFails"],
+    state: "running/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "a digest that came in an upgrade that failed is not pulled after the next one",
+    story: [...upgrading, "foundA", "pullFails", "retryPull", "pulledB", "started2"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "a digest that came under other settings is not pulled after these",
+    story: [...upgrading, "foundC", "configureOtherwise", "pulledB", "started2"],
+    state: "running/none/1",
+    effects: ["terminate 1"],
+  },
+  {
+    name: "a digest that came while the first image was pulled is pulled once that runs",
+    story: ["configure", "foundB", "pulledA", "started1"],
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a digest that came before a removal is forgotten",
+    story: [...upgrading, "foundC", "remove"],
+    state: "none/none/1",
+    effects: ["cancelPull", "terminate 1"],
+  },
+  {
+    name: "a digest that came while the old instance leaves is pulled once the new one runs",
+    story: [...replacing, "foundC", "exits1", "started2"],
+    state: "running/pulling/",
+    effects: ["pull"],
   },
   {
     name: "update does not wait for the back-off",
@@ -349,10 +422,16 @@ const rows: readonly Row[] = [
     effects: ["cancelSettle", "terminate 2", "pull"],
   },
   {
-    name: "a new digest within the stop delay waits for the next check",
+    name: "a new digest within the stop delay waits for its end",
     story: [...settling, "foundA"],
     state: "running/settling/",
     effects: [],
+  },
+  {
+    name: "a tag that moves back within the stop delay is pulled after it",
+    story: [...settling, "foundA", "settled"],
+    state: "running/pulling/1",
+    effects: ["terminate 1", "pull"],
   },
   {
     name: "an old instance that ends within the stop delay is not started again",
@@ -682,6 +761,7 @@ Deno.test("no story makes two instances serve, loses one, terminates one twice, 
     const alive = new Set<number>();
     const terminated = new Set<number>();
     let pulling = false;
+    let found: Digest | undefined;
     for (let step = 0; step < 60; step++) {
       const someone = [...alive][random(Math.max(1, alive.size))];
       const choices: ContainerEvent[] = [
@@ -705,10 +785,11 @@ Deno.test("no story makes two instances serve, loses one, terminates one twice, 
       const event = choices[random(choices.length)]!;
       if (event.type === "exited") alive.delete(event.instance);
       if (event.type === "pulled" || event.type === "pullFailed") pulling = false;
+      if (event.type === "digestFound") found = event.digest;
       const transition = advance(state, event);
       state = transition.state;
       for (const effect of transition.effects) {
-        if (effect.type === "pull") pulling = true;
+        if (effect.type === "pull") [pulling, found] = [true, undefined];
         if (effect.type === "cancelPull") pulling = false;
         if (effect.type === "start") {
           const isAlone = alive.size === 0 || !state.wanted?.stopBeforeStart;
@@ -736,6 +817,10 @@ Deno.test("no story makes two instances serve, loses one, terminates one twice, 
       // Whoever waits for room is not forgotten once there is some.
       const waits = upgrade.tag === "held" || serving.tag === "standby";
       assert(!waits || (alive.size > 0 && state.wanted?.stopBeforeStart));
+      // What the registry has is served, or about to be asked for again.
+      if (state.wanted === undefined) found = undefined;
+      const isIn = serving.tag !== "none" && serving.release.image.digest === found;
+      assert(upgrade.tag !== "none" || found === undefined || isIn);
       // Where nothing runs, something is about to be tried.
       const isIdle = serving.tag === "none" && upgrade.tag === "none";
       assert.equal(isIdle, state.wanted === undefined);
