@@ -9,6 +9,7 @@ import {
   startRawServer,
   writeAll,
 } from "./fixtures.ts";
+import { freePort } from "../support/free_port.ts";
 
 const SECRET = "Bearer sesame";
 const START = "https://registry.example/v2/app/blobs/x";
@@ -143,9 +144,7 @@ Deno.test("Transport throws the reason of an aborted signal, not an error of its
 Deno.test("Transport makes temporary errors of what breaks in the network, without the query", async () => {
   await using silent = startRawServer(() => Promise.resolve());
   await using rude = startRawServer((connection) => writeAll(connection, "what?\r\n\r\n"));
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const closed = `http://127.0.0.1:${listener.addr.port}`;
-  listener.close();
+  const closed = `http://127.0.0.1:${freePort()}`;
 
   for (const origin of [silent.origin, rude.origin, closed]) {
     const error = await registryErrorOf(

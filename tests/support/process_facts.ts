@@ -32,6 +32,11 @@ export function figuresOf(pid: number): ProcessFigures {
   };
 }
 
+/** Private memory in KiB where least of it waits to be collected: garbage comes and goes, and what is lost stays. */
+export function leastPrivate(figures: readonly ProcessFigures[]): number {
+  return Math.min(...figures.map(({ privateKiB }) => privateKiB));
+}
+
 /** A child process. */
 export interface ChildProcess {
   readonly pid: number;

@@ -1,5 +1,6 @@
 import { commandText, runCommand } from "./command.ts";
 import { eventually } from "./frontloader.ts";
+import { freePort } from "./free_port.ts";
 import { TemporaryDirectory } from "./temporary_directory.ts";
 
 /** A message as syslog-ng has understood it. */
@@ -145,10 +146,4 @@ export class SyslogReceiver implements AsyncDisposable {
       ...["-CAcreateserial", "-extfile", "extensions", "-days", "2", "-out", "cert.pem"],
     );
   }
-}
-
-/** A port of loopback that is free at the moment, for TCP; UDP has ports of its own, of which few are in use. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { AwsServer } from "../support/aws_server.ts";
 import { commandText, runCommand } from "../support/command.ts";
+import { freePort } from "../support/free_port.ts";
 import { eventually } from "../support/frontloader.ts";
 import { runFrontloader } from "../support/frontloader_command.ts";
 import { containerStatus, FrontloaderFixture, untilTerm } from "../support/frontloader_fixture.ts";
@@ -95,11 +96,7 @@ Deno.test("from EC2's user data to a secret to a container, and to another one w
 });
 
 Deno.test("a machine whose network comes up late gets there by itself", async () => {
-  let port: number;
-  {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    port = listener.addr.port;
-  }
+  const port = freePort();
   await using fixture = new FrontloaderFixture();
   await fixture.push("web", untilTerm("ready on $(hostname)"));
   fixture.configure({ container: { id: "web", manifest: fixture.image("web") } });

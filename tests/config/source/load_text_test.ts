@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type LoadOptions, loadText } from "../../../src/config/source/load_text.ts";
 import { FakeTime } from "../../support/fake_time.ts";
+import { freePort } from "../../support/free_port.ts";
 
 type Handler = (request: Request, url: URL) => Response | Promise<Response>;
 
@@ -245,9 +246,7 @@ Deno.test("a connection that breaks is an error without the query", async () => 
 });
 
 Deno.test("a server that is not there is an error without the query", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   const message = await failure(`http://u:hunter2@127.0.0.1:${port}/a?hun):%20ter2=hunter2`);
   assert.equal(
     message,

@@ -10,6 +10,7 @@ import { loadPrimary } from "../../../src/config/source/load_primary.ts";
 import { primarySource } from "../../../src/config/source/primary_source.ts";
 import { errorChain } from "../../../src/log/error_chain.ts";
 import { AwsServer } from "../../support/aws_server.ts";
+import { freePort } from "../../support/free_port.ts";
 import { eventually } from "../../support/frontloader.ts";
 import { MetadataServer } from "../../support/metadata_server.ts";
 
@@ -657,7 +658,7 @@ Deno.test("the role that was allowed is tried first from then on", async () => {
 });
 
 Deno.test("a metadata service that is not there at first is found when it comes", async () => {
-  const { port } = freePort();
+  const port = freePort();
   const metadata = new InstanceMetadata({ endpoint: `http://127.0.0.1:${port}` });
   const services = { metadata, aws: new AwsAccess(new RoleCredentials(metadata)) };
   const { source } = primarySource(undefined, { FL_ENV: "ec2" }, services);
@@ -670,7 +671,7 @@ Deno.test("a metadata service that is not there at first is found when it comes"
 });
 
 Deno.test("a web server that is not there at first is found when it comes", async () => {
-  const { port } = freePort();
+  const port = freePort();
   await using world = new World();
   world.useUserData(`{"url": "http://127.0.0.1:${port}/"}`);
   assert.match(await failure(world), /Connection refused/);
@@ -682,7 +683,7 @@ Deno.test("a web server that is not there at first is found when it comes", asyn
 Deno.test("AWS that is not there at first is found when it comes", async () => {
   await using world = new World();
   world.useAws("aws-sm");
-  const { port } = freePort();
+  const port = freePort();
   Deno.env.set("AWS_ENDPOINT_URL", `http://127.0.0.1:${port}`);
   assert.match(await failure(world), /As role "web": .*Connection refused/);
   Deno.env.set("AWS_ENDPOINT_URL", world.aws.endpoint);
@@ -695,9 +696,3 @@ Deno.test("a host name that cannot be resolved is an error that says so", async 
 });
 
 Deno.test("there are at least 50 cases", () => assert(rows.length >= 50, `${rows.length}`));
-
-/** A port that nobody listens on. */
-function freePort(): { port: number } {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return { port: listener.addr.port };
-}

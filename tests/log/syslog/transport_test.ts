@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { StreamConnection } from "../../../src/log/syslog/stream_connection.ts";
 import { openConnection } from "../../../src/log/syslog/transport.ts";
+import { freePort } from "../../support/free_port.ts";
 
 const never = new AbortController().signal;
 
@@ -58,9 +59,7 @@ Deno.test("that a receiver has gone is known before anything is sent to nobody",
 });
 
 Deno.test("nobody can be reached at a port where nobody listens", async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
+  const port = freePort();
   for (const transport of ["tcp", "tls"] as const) {
     const target = { host: "127.0.0.1", port, transport, level: "info" } as const;
     await assert.rejects(openConnection(target, never), /refused/);
