@@ -1,4 +1,5 @@
 import { concatBytes } from "../streams/concat_bytes.ts";
+import { settlesWithin } from "../system/within.ts";
 import { BoundedQueue } from "./bounded_queue.ts";
 
 /** What waits for a slow reader at most; beyond it lines are dropped, and counted. */
@@ -37,10 +38,7 @@ export class BoundedWriter {
 
   /** Resolves once everything that was taken is written, the target is broken, or it has taken nothing for too long. */
   async flush(): Promise<void> {
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, FLUSH_TIMEOUT_MS);
-    await Promise.race([this.#writing, timeout]);
-    clearTimeout(timer);
+    if (this.#writing !== undefined) await settlesWithin(FLUSH_TIMEOUT_MS, this.#writing);
   }
 
   async #drain(): Promise<void> {

@@ -1,6 +1,7 @@
 /** Programs of the system that Frontloader calls: `modprobe`, `udhcpc` and the like. */
 import { LineSplitter } from "../streams/line_splitter.ts";
 import { withOwnProcess } from "./own_processes.ts";
+import { settlesWithin } from "./within.ts";
 
 /** Where the system's programs are. */
 export const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
@@ -58,14 +59,8 @@ export function startProgram(
   );
   let hasEnded = false;
   const ended = child.status.finally(() => hasEnded = true).then(async (status) => {
-    // What it has left running may hold its output open: nobody waits for that. In two parts, since where this process itself
-    // was kept from running a timer is due before what has come meanwhile is read.
-    for (let part = 0; part < 2; part++) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const enough = new Promise((resolve) => timer = setTimeout(resolve, LATE_OUTPUT_MS / 2));
-      await Promise.race([output, enough]);
-      clearTimeout(timer);
-    }
+    // What it has left running may hold its output open: nobody waits for that.
+    await settlesWithin(LATE_OUTPUT_MS, output);
     return status;
   });
   return {

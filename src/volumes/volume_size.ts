@@ -35,7 +35,7 @@ export class VolumeSize {
 
   /** Resolves once it does not grow any more: whoever grows it has it open. */
   async settled(): Promise<void> {
-    await this.#growing;
+    while (this.#growing !== undefined) await this.#growing;
   }
 
   /**
@@ -86,7 +86,11 @@ export class VolumeSize {
     this.#growing = this.#services.grow(volume, this.#mounted.source).then(
       (growth) => growth && report.grown(growth),
       report.failed,
-    ).finally(() => this.#growing = undefined);
+    ).finally(() => {
+      this.#growing = undefined;
+      // It may have changed again since it was looked at.
+      this.check(volume, report);
+    });
   }
 
   #diskSize(): number | undefined {

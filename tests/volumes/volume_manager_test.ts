@@ -302,6 +302,24 @@ Deno.test("a volume grows when its disk has: on an event, or found by the look e
   assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
 });
 
+Deno.test("a disk that changes again while its volume grows is not forgotten", async () => {
+  using bench = new Bench();
+  bench.services.disks.set("a", 100);
+  await bench.configure("/a");
+  await bench.succeed("mount /a");
+  bench.services.takeAsked();
+  for (const size of [200, 300]) {
+    bench.services.disks.set("a", size);
+    bench.services.onDevices!();
+  }
+  assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
+  await bench.configure();
+  await bench.succeed("grow /a", { from: 100 * 2 ** 20, to: 200 * 2 ** 20 });
+  assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
+  await bench.fail("grow /a", new Error("EIO"));
+  assert.deepEqual(bench.services.takeAsked(), ["unmount /a"]);
+});
+
 Deno.test("a volume that is read-only does not grow, and does once it is not any more", async () => {
   using bench = new Bench();
   bench.services.disks.set("sdb", 100);

@@ -1,4 +1,5 @@
 import { concatBytes } from "../../streams/concat_bytes.ts";
+import { settlesWithin } from "../../system/within.ts";
 import type { SyslogConnection } from "./connection.ts";
 
 /** A receiver that takes nothing for so long is given up: the connection may have died without a word. */
@@ -45,11 +46,7 @@ export class StreamConnection implements SyslogConnection {
 
   async close(): Promise<void> {
     if (!this.#isBroken) {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, CLOSE_MS));
-      const shutdown = this.#stream.closeWrite().then(() => this.#end, () => {});
-      await Promise.race([shutdown, timeout]);
-      clearTimeout(timer);
+      await settlesWithin(CLOSE_MS, this.#stream.closeWrite().then(() => this.#end));
     }
     this.#closeStream();
     await this.#end;

@@ -1,6 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { SyslogSettings } from "../../config/settings.ts";
 import { backoffMs } from "../../container/backoff.ts";
+import { settlesWithin } from "../../system/within.ts";
 import { BoundedQueue } from "../bounded_queue.ts";
 import { errorChain } from "../error_chain.ts";
 import type { SyslogConnection } from "./connection.ts";
@@ -67,9 +68,8 @@ export class SyslogTarget {
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#wake();
-    const timer = setTimeout(() => this.#abort.abort(), FLUSH_MS);
+    if (!await settlesWithin(FLUSH_MS, this.#running)) this.#abort.abort();
     await this.#running;
-    clearTimeout(timer);
     if (!this.#queue.isEmpty) {
       logger.warn("{target} has not taken everything that was for it", { target: this.#name });
     }
