@@ -1,6 +1,8 @@
 /** Frontloader as a process of its own, as a person would start it. */
+import { ControlClient } from "../../src/control/client.ts";
 import { LineSplitter } from "../../src/streams/line_splitter.ts";
 import type { SupervisorStatus } from "../../src/supervisor/supervisor.ts";
+import { controlSocketOf } from "../../src/system/run_directory.ts";
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
 
@@ -28,7 +30,7 @@ export interface RunningFrontloader extends AsyncDisposable {
   readonly status: Promise<Deno.CommandStatus>;
   /** Runs another face of it (`status`, `update`, …) and returns its output. */
   ask(...args: string[]): Promise<string>;
-  /** `frontloader status --json`. */
+  /** What `frontloader status --json` gives, without the process that this would take. */
   askStatus(): Promise<SupervisorStatus>;
   /**
    * Waits for a line of the log.
@@ -92,7 +94,8 @@ export function startFrontloader(
       return text;
     },
     async askStatus() {
-      return JSON.parse(await running.ask("status", "--json"));
+      using control = new ControlClient(controlSocketOf(runDirectory));
+      return await control.status();
     },
     waitForLine(pattern, from = 0) {
       const { promise, resolve, reject } = Promise.withResolvers<string>();

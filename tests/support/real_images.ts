@@ -73,7 +73,12 @@ const BUILD_DEBIAN = `
   umoci init --layout layout
   umoci new --image layout:latest
   umoci unpack --image layout:latest bundle
-  unshare --mount debootstrap --variant=minbase --include=python3-minimal "$1" bundle/rootfs "$mirror"
+  # A mirror may not answer for a moment.
+  for try in 1 2 3; do
+    if unshare --mount debootstrap --variant=minbase --include=python3-minimal "$1" bundle/rootfs "$mirror"; then break; fi
+    [ "$try" -lt 3 ]
+    find bundle/rootfs -mindepth 1 -delete
+  done
   rm -rf bundle/rootfs/var/cache/apt/* bundle/rootfs/var/lib/apt/lists/*
   umoci repack --image layout:latest bundle
   umoci gc --layout layout

@@ -27,7 +27,10 @@ export class SyslogReceiver implements AsyncDisposable {
   #child: Deno.ChildProcess | undefined;
 
   private constructor() {
-    this.ports = { udp: freePort(), tcp: freePort(), tls: freePort() };
+    const tcp = freePort();
+    let tls: number;
+    while ((tls = freePort()) === tcp);
+    this.ports = { udp: freePort(), tcp, tls };
   }
 
   /** @param options `name`: whom the certificate is for, `DNS:…` or `IP:…` */

@@ -96,7 +96,7 @@ Deno.test("a TERM that comes as soon as a container runs is not lost", async () 
   using root = new BusyboxRoot();
   for (let count = 0; count < 20; count++) {
     const { status } = await root.launch(
-      root.spec("exec sleep 3"),
+      root.spec("exec sleep 1000"),
       (pid) => void kill(pid, Signal.TERM),
     );
     assert.deepEqual(status, { kind: "exited", code: 128 + Signal.TERM });

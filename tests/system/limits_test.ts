@@ -71,12 +71,13 @@ Deno.test("a limit that this machine cannot set is a start that fails, with the 
   await frontloader.waitForLine(/Instance 1 runs/);
   configure({ filedescriptors: 100, pids: 10 });
   Deno.kill(frontloader.pid, "SIGHUP");
+  // It is tried again and again.
   const text =
-    'Cannot start instance 2: Cannot set "limits.pids" on this machine: cgroup v2 is not mounted';
-  assert((await frontloader.waitForLine(/Cannot start/)).endsWith(text));
-  const { instances, lastError } = await containerStatus(frontloader, "web");
-  assert.deepEqual(instances.map(({ state }) => state), ["running"]);
-  assert.equal(lastError?.message, text);
+    /Cannot start instance [2-9]: Cannot set "limits.pids" on this machine: cgroup v2 is not mounted$/;
+  assert.match(await frontloader.waitForLine(/Cannot start/), text);
+  const { instances: [first], lastError } = await containerStatus(frontloader, "web");
+  assert.equal(first?.state, "running");
+  assert.match(lastError!.message, text);
   await frontloader.stop();
   await fixture.assertNothingLeft();
 });

@@ -6,10 +6,10 @@ import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { isProcess } from "../support/machine_facts.ts";
 import { descendantsOf } from "../support/process_facts.ts";
 
-/** A script that ends on nothing but KILL, or where a file says so; and after a minute, should a test forget it. */
+/** A script that ends on nothing but KILL, or where a file says so; and after ten minutes, should a test forget it. */
 function stubborn(line: string): string {
   return `trap '' TERM\necho "${line}"
-    i=0; while [ ! -e /out/end ] && [ $i -lt 1200 ]; do sleep 0.05; i=$((i+1)); done`;
+    i=0; while [ ! -e /out/end ] && [ $i -lt 12000 ]; do sleep 0.05; i=$((i+1)); done`;
 }
 
 /** Starts one container that runs alone. */

@@ -68,7 +68,8 @@ Deno.test("no request fails while a server that shares its port is upgraded agai
       uid: 1000,
       gid: 1000,
       environment: { PORT: port },
-      stopDelay: 1,
+      // Until the new one has come to listen: that it runs does not say so.
+      stopDelay: 3,
     },
   });
   const frontloader = fixture.start();
@@ -129,7 +130,11 @@ Deno.test(`${UPGRADES} upgrades in a row leave nothing behind`, async () => {
   const [before, after] = [figures[0]!, figures.at(-1)!];
   assert.equal(after.zombies, 0);
   assert.equal(after.children, 1);
-  assert.equal(after.descriptors, before.descriptors);
+  // A connection that is kept comes and goes.
+  assert(
+    after.descriptors < before.descriptors + 10,
+    `${before.descriptors} -> ${after.descriptors}`,
+  );
   // 75 upgrades more: 100 KiB lost in each would show.
   const [least, leastAfter] = [leastPrivate(first!), leastPrivate(last!)];
   assert(leastAfter - least < 8_000, `private memory: ${least} -> ${leastAfter} KiB`);

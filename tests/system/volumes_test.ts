@@ -19,6 +19,19 @@ async function volumeStatus(frontloader: RunningFrontloader, path: string): Prom
   return found;
 }
 
+/** Waits until a volume is in this state, from which another try may take it for a moment, and returns its status. */
+function volumeIn(
+  state: string,
+  frontloader: RunningFrontloader,
+  path: string,
+): Promise<VolumeStatus> {
+  return eventually(`${path} is ${state}`, async () => {
+    const status = await volumeStatus(frontloader, path);
+    assert.equal(status.state, state);
+    return status;
+  });
+}
+
 /** The options of what is mounted on a path, the mount's and the file system's; undefined if nothing is. */
 function mountedOptions(path: string): string | undefined {
   const line = mountsWith(` ${path} `).at(-1);
@@ -52,8 +65,9 @@ Deno.test("a volume is formatted, mounted before the container starts, used, and
   const frontloader = fixture.start();
   await frontloader.waitForLine(new RegExp(`${path}: Mounted ${device.path} fstype=xfs`));
   // The container's directory is its own business: made by hand here.
-  Deno.mkdirSync(`${path}/web`);
-  Deno.chownSync(`${path}/web`, 77, 77);
+  Deno.mkdirSync(`${path}/made`);
+  Deno.chownSync(`${path}/made`, 77, 77);
+  Deno.renameSync(`${path}/made`, `${path}/web`);
   await frontloader.waitForLine(/ web\| ready$/);
   assert.match(mountedOptions(path)!, /^rw,nodev,noatime /);
   const { uid, gid } = Deno.statSync(path);
@@ -99,7 +113,7 @@ Deno.test("a container waits for its volume, which says so, while others start; 
   const { state, instances } = await containerStatus(frontloader, "late");
   assert.equal(state, `pulling, waiting for the volume "${path}"`);
   assert.deepEqual(instances, []);
-  assert.equal((await volumeStatus(frontloader, path)).state, "waiting for its device");
+  await volumeIn("waiting for its device", frontloader, path);
   const from = frontloader.lines.length;
   await runCommand(["xfs_admin", "-U", wanted, device.path]);
   await frontloader.waitForLine(/ late\| late$/, from);
@@ -127,6 +141,8 @@ Deno.test("the file system grows with its device while a container writes; nothi
       # The signal goes to every process: one that fails by it is no failure.
       dd if=/dev/urandom of=/data/$i bs=64k count=4 2>/dev/null || { [ "$stop" ] || echo "FAILED $i"; break; }
       (cd /data && sha256sum $i) >> /data/sums
+      # It is not to be full before it has grown.
+      sleep 0.02
     done
     echo "wrote $i files"`,
   );
@@ -275,7 +291,7 @@ Deno.test("a container is not started again on the directory below a volume that
   fixture.configure({ volumes: [{ ...volume, device: "/dev/not-there" }], container });
   Deno.kill(frontloader.pid, "SIGHUP");
   await frontloader.waitForLine(/ crash: Cannot start instance \d+: The volume ".*" is not there$/);
-  assert.equal((await volumeStatus(frontloader, path)).state, "waiting for its device");
+  await volumeIn("waiting for its device", frontloader, path);
   assert.deepEqual([...Deno.readDirSync(path)], []);
   await frontloader.stop();
 });
@@ -375,8 +391,7 @@ Deno.test("a volume that cannot be mounted says why, in the kernel's words", asy
   await frontloader.waitForLine(
     new RegExp(`${b}: .*EINVAL: The kernel's log says: XFS .*logbufs value: 77`),
   );
-  const { state, lastError } = await volumeStatus(frontloader, a);
-  assert.equal(state, "waiting to retry");
+  const { lastError } = await volumeIn("waiting to retry", frontloader, a);
   assert.match(lastError!.message, /Unknown parameter 'shiny'/);
   assert.match(await frontloader.ask("status"), /last error.*Unknown parameter 'shiny'/);
 });
@@ -393,7 +408,7 @@ Deno.test("a removed volume that a process of the machine uses is unmounted once
   fixture.configure({ volumes: [] });
   Deno.kill(frontloader.pid, "SIGHUP");
   await frontloader.waitForLine(/Cannot unmount it: Cannot unmount .*: EBUSY/);
-  assert.equal((await volumeStatus(frontloader, path)).state, "in use, to be unmounted");
+  await volumeIn("in use, to be unmounted", frontloader, path);
   held.close();
   await frontloader.waitForLine(/: Unmounted$/);
   await frontloader.stop();
