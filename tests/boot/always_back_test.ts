@@ -4,18 +4,21 @@ import { untilTerm } from "../support/frontloader_fixture.ts";
 import { Appliance } from "../support/guest/appliance_guest.ts";
 import { GuestDisk } from "../support/guest/guest_disk.ts";
 
-/** Puts process 1 to sleep, as a bug or broken hardware might. */
-const FREEZE = `
-mkdir /cgroup/frozen
-echo 1 >/cgroup/frozen/cgroup.procs
-echo 1 >/cgroup/frozen/cgroup.freeze
-`;
-
 /**
- * Makes the machine's kernel panic (Documentation/admin-guide/sysrq.rst), after there was time to log that this runs, and whatever
- * the next configuration says.
+ * A container that does something terrible when it is told to end: by then it is in the log that it runs, and the next
+ * configuration is another.
  */
-const PANIC = "trap '' TERM; sleep 3; echo c >/machine/sysrq-trigger";
+function atEnd(deed: string): string {
+  return `trap '${deed}' TERM\necho armed; while :; do sleep 0.1; done`;
+}
+
+/** Puts process 1 to sleep, as a bug or broken hardware might. */
+const FREEZE = atEnd(
+  "mkdir /cgroup/frozen; echo 1 >/cgroup/frozen/cgroup.procs; echo 1 >/cgroup/frozen/cgroup.freeze",
+);
+
+/** Makes the machine's kernel panic (Documentation/admin-guide/sysrq.rst). */
+const PANIC = atEnd("echo c >/machine/sysrq-trigger");
 
 Deno.test("a machine always comes back", async (t) => {
   // Written to all the time, whatever comes in between.
@@ -52,7 +55,7 @@ Deno.test("a machine always comes back", async (t) => {
     const { container, ...others } = world.configuration as { container: object };
     const before = guest.lines.length;
     world.configuration = { ...others, container: { ...container, hostPid: true, ...settings } };
-    await guest.waitForLine(/ web: Instance 2 runs /, before);
+    await guest.waitForLine(/ web\| armed$/, before);
     world.configuration = { ...others, container };
     await guest.waitForLine(/ Frontloader \S+ starts /, before);
     await guest.waitForLine(
