@@ -152,7 +152,7 @@ export const initialState: ContainerState = {
  * @param event what happened
  */
 export function advance(state: ContainerState, event: ContainerEvent): Transition {
-  return limitPatience(state, startWhatMay(lookAgain(react(state, event))));
+  return limitPatience(state, startWhatMay(lookAgain(state, react(state, event))));
 }
 
 /** What follows from the event itself. What it makes ready to start is started after that, by `startWhatMay`. */
@@ -203,14 +203,20 @@ function react(state: ContainerState, event: ContainerEvent): Transition {
 }
 
 /** Pulls again once an upgrade is over in the midst of which the tag moved on: it may have been too late for that one. */
-function lookAgain({ state, effects }: Transition): Transition {
-  const { found } = state;
-  if (found === undefined || isUnderWay(state.upgrade)) return { state, effects };
+function lookAgain(
+  { upgrade: before }: ContainerState,
+  { state, effects }: Transition,
+): Transition {
+  const { found, upgrade } = state;
+  if (found === undefined || isUnderWay(upgrade)) return { state, effects };
   const next: ContainerState = { ...state, found: undefined };
-  // One that failed is tried again with what is there then.
-  if (!isNews(next, found)) return { state: next, effects };
-  const pulled = pull(next, 0);
-  return { state: pulled.state, effects: [...effects, ...pulled.effects] };
+  // A back-off is for the release that has failed, and the one that mends it is another.
+  const failed = upgrade.tag === "waiting" && "release" in before ? before.release : undefined;
+  const isMended = failed !== undefined && failed.image.digest !== found;
+  if (!isMended && !isNews(next, found)) return { state: next, effects };
+  const pulled = pull({ ...next, upgrade: { tag: "none" } }, 0);
+  const others = effects.filter(({ type }) => type !== "retryPullLater");
+  return { state: pulled.state, effects: [...others, ...pulled.effects] };
 }
 
 /** True while a release is being brought in, or is about to take over. */

@@ -11,6 +11,9 @@ function openPipe(fd: number, direction: "read" | "write"): Socket {
   return new Socket({ fd, readable: direction === "read", writable: direction === "write" });
 }
 
+/** How often to look whether a pipe that is to be read to its end for now has come to it. */
+const LOOK_MS = 100;
+
 /** So many bytes are handled in one go: at 6 µs a line, the 64 KiB of a pipe may take half a second. */
 const SLICE_BYTES = 4096;
 
@@ -60,6 +63,12 @@ export function readPipe(
   signal?.addEventListener("abort", () => {
     if (socket.destroyed) return;
     limit = socket.bytesRead + unreadBytes(fd);
+    // Whoever else has the pipe may read from it, too: what is missing then does not come any more.
+    const look = setInterval(() => {
+      const isAllHandled = !isResting && handled === socket.bytesRead;
+      if (isAllHandled && !socket.destroyed && unreadBytes(fd) === 0) socket.destroy();
+    }, LOOK_MS);
+    socket.on("close", () => clearInterval(look));
     if (!isResting) goOn();
   }, { once: true });
   socket.on("data", take);

@@ -1,5 +1,6 @@
 import { BlockDevice } from "../../ffi/block_device.ts";
 import { identifyNvme } from "../../ffi/nvme.ts";
+import { isGone } from "../system/is_gone.ts";
 import { namesIn } from "../system/names_in.ts";
 import type { DeviceView } from "./find_device.ts";
 import type { NvmeController } from "./ec2_device.ts";
@@ -90,7 +91,7 @@ export function diskSize(disk: string): number | undefined {
     // In sectors of 512 bytes, whatever those of the device are.
     return Number(Deno.readTextFileSync(`/sys/class/block/${disk}/size`)) * 512;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
 }

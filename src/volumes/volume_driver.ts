@@ -106,11 +106,16 @@ export class VolumeDriver {
   look(): void {
     this.#dispatch({ type: "devicesChanged" });
     this.#lookWhetherMounted();
+    this.#lookWhetherLarger();
+  }
+
+  #lookWhetherLarger(): void {
     const { phase } = this.#state;
     if (phase.tag !== "mounted") return;
     this.#size?.check(phase.settings, {
       grown: (growth) => this.#noteGrowth(growth),
       failed: (error) => this.#reportGrowth(errorChain(error)),
+      over: () => this.#lookWhetherLarger(),
     });
   }
 

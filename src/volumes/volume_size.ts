@@ -35,7 +35,7 @@ export class VolumeSize {
 
   /** Resolves once it does not grow any more: whoever grows it has it open. */
   async settled(): Promise<void> {
-    while (this.#growing !== undefined) await this.#growing;
+    await this.#growing;
   }
 
   /**
@@ -70,13 +70,15 @@ export class VolumeSize {
    * change of the disk is another chance.
    *
    * @param volume how it is mounted; read-only it does not grow
-   * @param report `grown`: called if it has grown; `failed`: called if it could not
+   * @param report `grown`: called if it has grown; `failed`: called if it could not; `over`: called after that, since the disk may
+   * have changed again in between
    */
   check(
     volume: VolumeSettings,
     report: {
       readonly grown: (growth: Growth) => void;
       readonly failed: (error: unknown) => void;
+      readonly over: () => void;
     },
   ): void {
     if (volume.fstype !== "xfs" || isReadOnly(parseMountOptions(volume.options))) return;
@@ -88,8 +90,7 @@ export class VolumeSize {
       report.failed,
     ).finally(() => {
       this.#growing = undefined;
-      // It may have changed again since it was looked at.
-      this.check(volume, report);
+      report.over();
     });
   }
 

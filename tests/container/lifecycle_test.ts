@@ -296,7 +296,33 @@ const rows: readonly Row[] = [
     effects: ["pull"],
   },
   {
-    name: "a digest that came in an upgrade that failed comes with the next try",
+    name: "a digest that came while an image was started that fails is pulled at once",
+    story: [...upgrading, "pulledB", "foundC", "startFails2"],
+    state: "running/pulling/",
+    effects: ["pull"],
+  },
+  {
+    name: "a digest that came within the stop delay is pulled at once if the new instance ends",
+    story: [...settling, "foundC", "exits2"],
+    state: "running/pulling/",
+    effects: ["cancelSettle", "pull"],
+  },
+  {
+    name:
+      "a digest that came while an image was started alone that fails is pulled beside the old one",
+    story: [...replacing, "exits1", "foundC", "startFails2"],
+    state: "starting/pulling/",
+    effects: ["pull", "start 3 a"],
+  },
+  {
+    name:
+      "an image that could not be started has its back-off, though it was found again meanwhile",
+    story: [...upgrading, "pulledB", "foundB", "startFails2"],
+    state: "running/waiting/",
+    effects: ["retryPullLater 1"],
+  },
+  {
+    name: "a digest that came while a pull failed comes with the next try",
     story: [...upgrading, "foundC", "pullFails"],
     state: "running/waiting/",
     effects: ["retryPullLater 1"],

@@ -142,6 +142,25 @@ Deno.test("what was written before an end is read, however long it takes, while 
   assert(read.every((byte, index) => byte === written[index]));
 });
 
+Deno.test("a pipe from which somebody elsewhere takes what was written is not waited for", async () => {
+  const { readEnd, writeEnd } = pipe();
+  using thief = Deno.openSync(`/proc/self/fd/${writeEnd}`);
+  const enough = new AbortController();
+  const reading = readPipe(readEnd, (chunk) => {
+    // It rests then.
+    for (const start = performance.now(); performance.now() - start < 10;);
+    if (chunk.length > 1) return;
+    setTimeout(() => {
+      writeFully(writeEnd, new Uint8Array(4000));
+      enough.abort();
+      assert.equal(thief.readSync(new Uint8Array(8000)), 4000);
+    });
+  }, enough.signal);
+  writeFully(writeEnd, new Uint8Array(1));
+  await reading;
+  close(writeEnd);
+});
+
 Deno.test("a pipe that somebody elsewhere holds and writes to is not read for ever", async () => {
   const { readEnd, writeEnd } = pipe();
   const enough = new AbortController();

@@ -313,11 +313,34 @@ Deno.test("a disk that changes again while its volume grows is not forgotten", a
     bench.services.onDevices!();
   }
   assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
-  await bench.configure();
   await bench.succeed("grow /a", { from: 100 * 2 ** 20, to: 200 * 2 ** 20 });
   assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
+  bench.services.disks.set("a", 400);
   await bench.fail("grow /a", new Error("EIO"));
+  assert.deepEqual(bench.services.takeAsked(), ["grow /a"]);
+  bench.services.disks.set("a", 500);
+  await bench.configure();
+  await bench.succeed("grow /a", undefined);
   assert.deepEqual(bench.services.takeAsked(), ["unmount /a"]);
+});
+
+Deno.test("a disk that has changed again when its volume has become read-only is looked at once it is not any more", async () => {
+  using bench = new Bench();
+  bench.services.disks.set("sdb", 100);
+  const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
+  await bench.configure(volume("rw"));
+  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
+  bench.services.disks.set("sdb", 200);
+  await bench.time.advance(MINUTE);
+  bench.services.disks.set("sdb", 300);
+  await bench.configure(volume("ro"));
+  await bench.succeed("remount /a ro");
+  await bench.succeed("grow /a", undefined);
+  assert.deepEqual(bench.services.open, []);
+  await bench.configure(volume("rw"));
+  await bench.succeed("remount /a rw");
+  await bench.time.advance(MINUTE);
+  assert.deepEqual(bench.services.open.map(({ what }) => what), ["grow /a"]);
 });
 
 Deno.test("a volume that is read-only does not grow, and does once it is not any more", async () => {

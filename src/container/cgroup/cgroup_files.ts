@@ -9,7 +9,7 @@ export interface CgroupFiles {
    */
   write(path: string, value: string): Promise<void>;
   exists(path: string): boolean;
-  /** Names of the cgroups right below. */
+  /** Names of the cgroups right below; none if it is gone. */
   children(path: string): readonly string[];
   /** Makes a cgroup; one that is there already will do. */
   make(path: string): void;
@@ -36,10 +36,15 @@ export const kernelCgroupFiles: CgroupFiles = {
       throw error;
     }
   },
-  children: (path) =>
-    Array.from(Deno.readDirSync(path)).filter(({ isDirectory }) => isDirectory).map(({ name }) =>
-      name
-    ),
+  children(path) {
+    try {
+      return Array.from(Deno.readDirSync(path)).filter(({ isDirectory }) => isDirectory)
+        .map(({ name }) => name);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+  },
   make(path) {
     try {
       Deno.mkdirSync(path);

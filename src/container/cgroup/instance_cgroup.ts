@@ -1,5 +1,6 @@
 import type { ExitStatus } from "../../../ffi/process.ts";
 import type { LimitSettings } from "../../config/settings.ts";
+import { isGone } from "../../system/is_gone.ts";
 import type { CgroupFiles } from "./cgroup_files.ts";
 import { limitFiles } from "./limit_files.ts";
 import {
@@ -96,10 +97,4 @@ async function write(files: CgroupFiles, path: string, value: string): Promise<v
   } catch (error) {
     throw new Error(`Cannot write "${value}" to "${path}"`, { cause: error });
   }
-}
-
-/** ENOENT, or ENODEV of a file that was opened before its cgroup was removed. */
-function isGone(error: unknown): boolean {
-  return error instanceof Deno.errors.NotFound ||
-    (error instanceof Error && /\(os error 19\)/.test(error.message));
 }
