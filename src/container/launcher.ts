@@ -31,8 +31,11 @@ export interface RunningContainer {
   whileItLives(action: (pid: number) => void): void;
 }
 
-/** A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. */
-const LAUNCH_TIMEOUT_MS = 60_000;
+/**
+ * A mount of the machine, slow storage say, must not make a start hang for ever: after so long the stage is killed. The start of
+ * its runtime is part of that, which takes long itself where many start on a small machine.
+ */
+const LAUNCH_TIMEOUT_MS = 300_000;
 
 /**
  * Output is read that is written so long after the end, and no later one: a process elsewhere that was handed the pipe,

@@ -9,13 +9,8 @@ export async function within<T>(
   promise: Promise<T>,
   onTimeout: () => Error,
 ): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(onTimeout()), ms);
-  try {
-    return await Promise.race([promise, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  if (await settlesWithin(ms, promise)) return await promise;
+  throw onTimeout();
 }
 
 /**

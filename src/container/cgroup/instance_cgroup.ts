@@ -25,6 +25,8 @@ export class CgroupDirectory implements InstanceCgroup {
   readonly #limits: LimitSettings;
   #listener: ((text: string) => void) | undefined;
   #last: OutOfMemory = { kills: 0, where: "machine" };
+  /** Of so many kills the listener has been told. */
+  #told = 0;
 
   constructor(files: CgroupFiles, path: string, limits: LimitSettings) {
     this.#files = files;
@@ -48,16 +50,18 @@ export class CgroupDirectory implements InstanceCgroup {
 
   onKill(listener: (text: string) => void): void {
     this.#listener = listener;
+    // What has come to pass before somebody listens is not to be lost.
+    this.look();
   }
 
   /** Looks whether there is something to tell the listener. */
   look(): void {
-    const before = this.#last.kills;
     const { kills } = this.#read();
-    if (kills === before) return;
-    const count = kills - before;
+    const count = kills - this.#told;
+    if (count === 0 || this.#listener === undefined) return;
+    this.#told = kills;
     const processes = count === 1 ? "a process was" : `${count} processes were`;
-    this.#listener?.(`${processes} killed: ${this.#reason}`);
+    this.#listener(`${processes} killed: ${this.#reason}`);
   }
 
   describeEnd(status: ExitStatus): string {

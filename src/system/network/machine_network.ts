@@ -8,7 +8,8 @@ import { staticAddress } from "./static_address.ts";
 
 /** Configures an interface, for udhcpc and for us. */
 const SCRIPT = "/usr/share/udhcpc/default.script";
-const TIMEOUT_MS = 10_000;
+/** It takes a moment: this is for one that hangs, since it is not run again. */
+const TIMEOUT_MS = 60_000;
 
 /** What the DHCP server is asked for beyond the usual: names of busybox. */
 const OPTIONS = ["staticroutes", "mtu", "ntpsrv", "search"];

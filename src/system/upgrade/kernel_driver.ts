@@ -39,8 +39,12 @@ export interface KernelServices {
   load(settings: KernelSettings, digest: Digest, signal: AbortSignal): Promise<void>;
   /** Ends the running system, and starts the one that is loaded, which is this image's. */
   leave(reason: string, digest: Digest): void;
-  /** Notes that the running system, started from this image, runs. */
-  confirm(digest: Digest): void;
+  /**
+   * Notes that the running system, started from this image, runs.
+   *
+   * @returns false if that could not be done
+   */
+  confirm(digest: Digest): Promise<boolean>;
 }
 
 /** What `frontloader status` tells of the machine's system. */
@@ -59,6 +63,8 @@ const PATIENCE_MS = { decide: 60_000, load: 600_000 };
 
 /** How long a system has run, with a configuration, when it counts as one that does. */
 const PROOF_MS = 60_000;
+/** A disk that did not take the note of it is asked again after so long. */
+const NEXT_PROOF_MS = 600_000;
 
 /** Keeps the machine's system in line with its image: carries out what `kernel_lifecycle.ts` decides. */
 export class KernelDriver implements SystemUpgrade {
@@ -70,6 +76,7 @@ export class KernelDriver implements SystemUpgrade {
   #checkTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #proofTimer: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
   #checkIntervalMs = 600_000;
   #lastError: StatusError | undefined;
 
@@ -109,6 +116,7 @@ export class KernelDriver implements SystemUpgrade {
 
   /** Ends what is under way, unless this is the end of the running system itself. */
   stop(): void {
+    this.#isStopped = true;
     clearTimeout(this.#checkTimer);
     clearTimeout(this.#proofTimer);
     if (this.#state.step.tag !== "leaving") {
@@ -120,7 +128,11 @@ export class KernelDriver implements SystemUpgrade {
   #prove(): void {
     const digest = this.#startedFrom;
     if (digest === undefined || this.#proofTimer !== undefined) return;
-    this.#proofTimer = setTimeout(() => this.#services.confirm(digest), PROOF_MS);
+    const confirm = async () => {
+      if (await this.#services.confirm(digest)) return;
+      if (!this.#isStopped) this.#proofTimer = setTimeout(confirm, NEXT_PROOF_MS);
+    };
+    this.#proofTimer = setTimeout(confirm, PROOF_MS);
   }
 
   async #waitForDecision(patienceMs: number): Promise<void> {

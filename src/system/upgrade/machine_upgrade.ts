@@ -76,7 +76,7 @@ export function machineUpgrade(
         });
       },
       leave: (reason, digest) => leave(reason, () => counter.add(digest)),
-      confirm: (digest) => void counter.confirm(digest),
+      confirm: (digest) => counter.confirm(digest),
     },
     commit,
     startedFrom(environment),

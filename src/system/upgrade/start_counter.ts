@@ -57,15 +57,21 @@ export class StartCounter {
     return `start ${starts} of ${digest}`;
   }
 
-  /** Notes that an image runs: it starts from nought again. */
-  async confirm(digest: Digest): Promise<void> {
+  /**
+   * Notes that an image runs: it starts from nought again.
+   *
+   * @returns false if that could not be written down
+   */
+  async confirm(digest: Digest): Promise<boolean> {
     try {
       const block = this.#findBlock();
-      if ((await read(block))?.digest !== digest) return;
+      if ((await read(block))?.digest !== digest) return true;
       await patiently(block!.write(new Uint8Array(BLOCK_BYTES)));
       logger.info("This system runs: its starts are no longer counted", { digest });
+      return true;
     } catch (error) {
       warn(error);
+      return false;
     }
   }
 }

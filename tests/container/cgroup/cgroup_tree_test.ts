@@ -280,6 +280,26 @@ Deno.test("processes that are killed for want of memory are told of while the in
   ]);
 });
 
+Deno.test("who comes to listen after a process was killed is told of it", async () => {
+  const files = new MemoryCgroups(ROOT, { controllers: ALL });
+  const tree = await open(files);
+  const cgroup = await tree.make("a.1", {});
+  const change = (kills: number) =>
+    files.change(
+      `${cgroup!.path}/memory.events`,
+      `oom ${kills}\noom_kill ${kills}\n`,
+      `${DIRECTORY}/memory.events`,
+    );
+  change(2);
+  const told: string[] = [];
+  cgroup!.onKill((text) => told.push(text));
+  change(3);
+  assert.deepEqual(told, [
+    "2 processes were killed: out of memory (the machine has no more)",
+    "a process was killed: out of memory (the machine has no more)",
+  ]);
+});
+
 Deno.test("how an instance ended is told after its cgroup is gone", async () => {
   const files = new MemoryCgroups(ROOT, { controllers: ALL });
   const tree = await open(files);

@@ -33,6 +33,7 @@ class Fixture implements Disposable {
   readonly commits = new Map<Digest, string | undefined>([[a, "one"], [b, "two"]]);
   loading: Promise<void> = Promise.resolve();
   readonly done: string[] = [];
+  canConfirm = true;
   readonly driver: KernelDriver;
   /** What becomes of the first configuration. */
   started: "waiting" | "containers start" = "waiting";
@@ -59,7 +60,10 @@ class Fixture implements Disposable {
         return this.loading;
       },
       leave: (reason) => void this.done.push(`leave: ${reason}`),
-      confirm: (digest) => void this.done.push(`confirm ${digest === a ? "a" : digest}`),
+      confirm: (digest) => {
+        this.done.push(`confirm ${digest === a ? "a" : digest}`);
+        return Promise.resolve(this.canConfirm);
+      },
     };
   }
 
@@ -201,6 +205,20 @@ Deno.test("a system that was started by an upgrade has shown that it runs once i
   await fixture.start();
   await fixture.time.advance(600_000);
   assert.deepEqual(confirmed(), ["confirm a"], "once");
+});
+
+Deno.test("a disk that did not take the note that the system runs is asked again", async () => {
+  using fixture = new Fixture(a);
+  fixture.canConfirm = false;
+  const confirmed = () => fixture.done.filter((what) => what.startsWith("confirm")).length;
+  await fixture.start();
+  await fixture.time.advance(60_000);
+  assert.equal(confirmed(), 1);
+  fixture.canConfirm = true;
+  await fixture.time.advance(600_000);
+  assert.equal(confirmed(), 2);
+  await fixture.time.advance(6_000_000);
+  assert.equal(confirmed(), 2);
 });
 
 Deno.test("a system that ends within that minute has not shown it, and that of a disk has nothing to show", async () => {
