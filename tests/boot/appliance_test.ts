@@ -28,7 +28,8 @@ const POWER_OFF = ["Services", "Processes", "Volumes", "Disks", "Watchdog", "Pow
 /** Names of the phases that a log has of one list. */
 function phases(lines: readonly string[], list: string): string[] {
   const pattern = new RegExp(`^\\S+Z \\w+ +${list}: (.*?)(: .*)?( ms=\\d+)?$`);
-  return lines.flatMap((line) => pattern.exec(line)?.[1] ?? []);
+  return lines.filter((line) => !/ goes on ms=\d+$/.test(line))
+    .flatMap((line) => pattern.exec(line)?.[1] ?? []);
 }
 
 /** Leaves processes to process 1, and waits until nothing is left of them: a zombie is in /proc as well. */

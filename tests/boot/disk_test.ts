@@ -2,16 +2,15 @@
 import { untilTerm } from "../support/frontloader_fixture.ts";
 import { ApplianceDisk } from "../support/guest/appliance.ts";
 import { Appliance } from "../support/guest/appliance_guest.ts";
-import { Guest } from "../support/guest/guest.ts";
+import { CONSOLE, Guest } from "../support/guest/guest.ts";
 
 /** The smallest machine that it is for. */
 const MEMORY = 512;
-const WORDS = ["console=ttyS0", "quiet", "panic=-1"];
 
 Deno.test(`disk.img in ${MEMORY} MiB: from power-on to a container's first line`, async (t) => {
   await using world = await Appliance.running(untilTerm("ready"));
   const { network } = world;
-  const words = [...WORDS, `FL_URL=${world.configurationUrl}`];
+  const words = [...CONSOLE, `FL_URL=${world.configurationUrl}`];
 
   await t.step("by BIOS, with the command line that it was given", async () => {
     using disk = await ApplianceDisk.make(words);
@@ -30,7 +29,7 @@ Deno.test(`disk.img in ${MEMORY} MiB: from power-on to a container's first line`
 });
 
 Deno.test("a disk.img whose first system is gone boots the second one", async () => {
-  using disk = await ApplianceDisk.make([...WORDS, "FL_URL=/etc/none.json"]);
+  using disk = await ApplianceDisk.make([...CONSOLE, "FL_URL=/etc/none.json"]);
   await disk.rename("/b", "/c");
   await disk.rename("/a", "/b");
   await using guest = new Guest({ memory: MEMORY, arguments: disk.arguments("bios") });

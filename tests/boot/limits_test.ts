@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { SupervisorStatus } from "../../src/supervisor/supervisor.ts";
 import { pushBusyboxImage } from "../support/busybox_image.ts";
 import { eventually } from "../support/frontloader.ts";
+import { PATIENCE_MS } from "../support/guest/guest_shell.ts";
 import { Guest } from "../support/guest/guest.ts";
 import { GuestNetwork } from "../support/guest/guest_network.ts";
 import { GuestRoot } from "../support/guest/guest_root.ts";
@@ -150,7 +151,7 @@ Deno.test("limits", async (t) => {
     async () => {
       await machine.log(
         "hog",
-        /Instance 1 ended: exit status 137: out of memory \(its limit is 32M\) pid=/,
+        /Instance \d+ ended: exit status 137: out of memory \(its limit is 32M\) pid=/,
       );
     },
   );
@@ -159,6 +160,7 @@ Deno.test("limits", async (t) => {
     const { message } = await eventually(
       "an error",
       async () => (await machine.status("hog")).lastError,
+      PATIENCE_MS,
     );
     assert.match(
       message,
@@ -170,13 +172,11 @@ Deno.test("limits", async (t) => {
     "where a process is killed and the container lives on, log and status say so at once",
     async () => {
       await machine.output("survivor", "hog: 137");
-      const text = "Instance 1: a process was killed: out of memory (its limit is 32M)";
-      await machine.log(
-        "survivor",
-        /Instance 1: a process was killed: out of memory \(its limit is 32M\)/,
-      );
+      const text = /Instance \d+: a process was killed: out of memory \(its limit is 32M\)/;
+      await machine.log("survivor", text);
       const { state, lastError } = await machine.status("survivor");
-      assert.deepEqual([state, lastError?.message], ["running", text]);
+      assert.equal(state, "running");
+      assert.match(lastError!.message, text);
     },
   );
 
@@ -195,7 +195,7 @@ Deno.test("limits", async (t) => {
     async () => {
       await machine.log(
         "tiny",
-        /Cannot start instance 1: out of memory \(its limit is 256K\): The stage process ended: signal 9 \(SIGKILL\)/,
+        /Cannot start instance \d+: out of memory \(its limit is 256K\): The stage process ended: signal 9 \(SIGKILL\)/,
       );
     },
   );
@@ -204,6 +204,7 @@ Deno.test("limits", async (t) => {
     await eventually(
       "its cgroup is gone",
       async () => (await machine.cgroups("tiny")).length === 0 || undefined,
+      PATIENCE_MS,
     );
     assert.equal((await machine.cgroups("small")).length, 1);
   });

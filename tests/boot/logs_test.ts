@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { eventually } from "../support/frontloader.ts";
 import { Guest } from "../support/guest/guest.ts";
 import { GuestRoot } from "../support/guest/guest_root.ts";
+import { PATIENCE_MS } from "../support/guest/guest_shell.ts";
 
 /**
  * A receiver of syslog: each message becomes a line. It ends the connection when its own input ends, which is taken for the end of
@@ -26,7 +27,7 @@ Deno.test("process 1 logs what the kernel and programs say, and sends it on, onc
     eventually(`${pattern} is received`, async () => {
       const lines = await guest.run(`grep -E '${pattern}' /received || true`);
       return lines === "" ? undefined : lines.split("\n");
-    });
+    }, PATIENCE_MS);
   // The kernel's log, from its first record on.
   await guest.waitForLine(/Z notice {2}kernel: Linux version \d/);
   await received("^5>1 [^ ]+Z [^ ]+ kernel - - - Linux version [0-9]");

@@ -1,6 +1,7 @@
 /** How a machine's system ends, and one that cannot begin. */
 import assert from "node:assert/strict";
 import { Appliance } from "../support/guest/appliance_guest.ts";
+import { PATIENCE_MS } from "../support/guest/guest_shell.ts";
 import { MetadataServer } from "../support/metadata_server.ts";
 import { TimeServer } from "../support/time_server.ts";
 
@@ -31,7 +32,7 @@ Deno.test("a machine in EC2 finds its configuration by its user data, whatever i
     await guest.waitForLine(/ boot: Time: set by 10\.77\.0\.1 /);
     const line = await guest.waitForLine(/ Frontloader \S+ starts /);
     const difference = Date.parse(line.split(" ")[0]!) - Date.now();
-    assert.ok(Math.abs(difference) < 30_000, `${difference} ms`);
+    assert.ok(Math.abs(difference) < PATIENCE_MS, `${difference} ms`);
     assert.ok(time.requests > 0);
   });
 

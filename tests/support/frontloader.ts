@@ -139,14 +139,16 @@ async function readLines(
  * Asks again and again until the answer is what is waited for.
  *
  * @param ask what to ask; an error counts as no answer yet
+ * @param patienceMs how long, in milliseconds
  * @returns the first answer that is not undefined
  */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,
+  patienceMs = PATIENCE_MS,
 ): Promise<T> {
   // Not by the clock, which somebody may set; and what took long to happen is looked at once more.
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + patienceMs;
   let last: unknown;
   for (let isLate = false; !isLate;) {
     isLate = performance.now() >= deadline;
@@ -158,5 +160,5 @@ export async function eventually<T>(
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`${what}: not within ${PATIENCE_MS / 1000} s`, { cause: last });
+  throw new Error(`${what}: not within ${patienceMs / 1000} s`, { cause: last });
 }

@@ -58,7 +58,7 @@ export class ApplianceDisk implements Disposable {
    */
   arguments(firmware: "bios" | "uefi", bus: "virtio" | "nvme" = "virtio"): string[] {
     const disk = [
-      ...["-drive", `file=${this.path},format=raw,if=none,id=appliance`],
+      ...["-drive", `file=${this.path},format=raw,cache=unsafe,if=none,id=appliance`],
       ...["-device", bus === "nvme" ? NVME : "virtio-blk-pci,drive=appliance"],
     ];
     if (firmware === "bios") return disk;

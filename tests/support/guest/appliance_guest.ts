@@ -2,7 +2,7 @@ import { pushScript } from "../busybox_image.ts";
 import type { RegistryServer } from "../registry_server.ts";
 import { startRegistry } from "../registry_server.ts";
 import { APPLIANCE } from "./appliance.ts";
-import { Guest, type GuestOptions } from "./guest.ts";
+import { CONSOLE, Guest, type GuestOptions } from "./guest.ts";
 import { GuestNetwork } from "./guest_network.ts";
 
 /** What a {@linkcode Appliance.boot} may be told. */
@@ -55,7 +55,7 @@ export class Appliance implements AsyncDisposable {
     { words = [], arguments: more = [], source = [`FL_URL=${this.configurationUrl}`], ...options }:
       ApplianceOptions = {},
   ): Guest {
-    const line = ["console=ttyS0", "quiet", "panic=-1", ...source, ...words].join(" ");
+    const line = [...CONSOLE, ...source, ...words].join(" ");
     return new Guest({
       network: this.network,
       ...options,

@@ -1,4 +1,5 @@
 import { LineSplitter } from "../../../src/streams/line_splitter.ts";
+import { within } from "../../../src/system/within.ts";
 import { eventually } from "../frontloader.ts";
 import { TemporaryDirectory } from "../temporary_directory.ts";
 import type { GuestDisk } from "./guest_disk.ts";
@@ -16,6 +17,11 @@ const KERNEL = new URL("../../../.cache/guest/vmlinuz", import.meta.url).pathnam
  * threads.
  */
 const EMULATION = "tcg,thread=single";
+/**
+ * Words on every kernel's command line. It keeps to itself what is no emergency, since its lines come in the midst of others (what
+ * it has logged is in Frontloader's log, too), and its timer is not checked, which goes wrong where the emulator stands still.
+ */
+export const CONSOLE = ["console=ttyS0", "loglevel=1", "no_timer_check", "panic=-1"];
 
 /** What a {@linkcode Guest} is booted with. */
 export interface GuestOptions {
@@ -40,7 +46,7 @@ export class Guest implements AsyncDisposable {
   readonly lines: string[] = [];
   readonly #directory = new TemporaryDirectory();
   readonly #child: Deno.ChildProcess;
-  readonly #output: Promise<unknown>;
+  readonly #status: Promise<Deno.CommandStatus>;
   readonly #listeners = new Set<() => void>();
   #qmp: Promise<Qmp> | undefined;
   #shell: Promise<GuestShell> | undefined;
@@ -54,16 +60,20 @@ export class Guest implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#output = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
-    this.#child.status.then(() => {
+    const output = Promise.all([this.#read(this.#child.stdout), this.#read(this.#child.stderr)]);
+    this.#status = this.#child.status.then(async (status) => {
+      await output;
       this.#ended = true;
       this.#notify();
+      return status;
     });
   }
 
-  /** Resolves once the machine is off. */
+  /** Resolves once the machine is off, and all that it has written is read. */
   get ended(): Promise<Deno.CommandStatus> {
-    return this.#child.status;
+    return within(PATIENCE_MS, this.#status, () => {
+      return new Error(`The machine goes on; the console:\n${this.lines.join("\n")}`);
+    });
   }
 
   /** Its process: QEMU's. */
@@ -121,9 +131,12 @@ export class Guest implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.#child.kill("SIGKILL");
-    await this.#child.status;
-    await this.#output;
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.#status;
     for (const connection of [this.#qmp, this.#shell]) {
       // Where it could not be made, whoever wanted it has been told.
       await (await connection?.catch(() => undefined))?.[Symbol.asyncDispose]();
@@ -137,7 +150,7 @@ export class Guest implements AsyncDisposable {
   ): string[] {
     const kernel = root && [
       ...["-kernel", KERNEL, "-initrd", root.initramfs],
-      ...["-append", ["console=ttyS0", "quiet", "panic=-1", ...words].join(" ")],
+      ...["-append", [...CONSOLE, ...words].join(" ")],
     ];
     const qemu = [
       "qemu-system-x86_64",
@@ -164,7 +177,7 @@ export class Guest implements AsyncDisposable {
     const path = this.#socket(name);
     const connection = await eventually<T | Error>(`QEMU listens on ${name}`, () => {
       return this.#ended ? new Error(`QEMU has ended: ${this.lines.join("\n")}`) : connect(path);
-    });
+    }, PATIENCE_MS);
     if (connection instanceof Error) throw connection;
     return connection;
   }

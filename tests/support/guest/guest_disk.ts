@@ -33,7 +33,11 @@ export class GuestDisk implements Disposable {
     const { path, serial } = this;
     const device = this.#bus === "nvme" ? "nvme" : "virtio-blk-pci";
     return [
-      ...["-blockdev", `driver=raw,node-name=${serial},file.driver=file,file.filename=${path}`],
+      // Nobody cuts this machine's own power.
+      ...[
+        "-blockdev",
+        `driver=raw,node-name=${serial},cache.no-flush=on,file.driver=file,file.filename=${path}`,
+      ],
       ...["-device", `${device},drive=${serial},serial=${serial}`],
     ];
   }

@@ -4,7 +4,7 @@ import { LineConnection } from "./line_connection.ts";
 /** How often the guest is asked whether its shell is there. */
 const KNOCK_MS = 200;
 /** How long anything in a guest may take before a test gives up: emulation is slow, and so are machines at times. */
-export const PATIENCE_MS = 240_000;
+export const PATIENCE_MS = 900_000;
 
 /** The shell at the other end of a guest's virtio port; see boot.sh. */
 export class GuestShell implements AsyncDisposable {
@@ -15,6 +15,8 @@ export class GuestShell implements AsyncDisposable {
   private constructor(connection: LineConnection) {
     this.#connection = connection;
     this.#last = this.#knock();
+    // Whoever has it run something is told.
+    this.#last.catch(() => {});
   }
 
   /** @param path of the socket that is the port's other end */
@@ -44,8 +46,11 @@ export class GuestShell implements AsyncDisposable {
     this.#connection.onLine = (line) => line === "here" && resolve();
     this.#connection.ended.then(resolve);
     const timer = setInterval(() => this.#connection.send("\necho here\n"), KNOCK_MS);
-    await promise;
-    clearInterval(timer);
+    try {
+      await within(PATIENCE_MS, promise, () => new Error("The guest's shell does not answer"));
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   async #run(script: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { eventually } from "../frontloader.ts";
+import { PATIENCE_MS } from "./guest_shell.ts";
 import { TemporaryDirectory } from "../temporary_directory.ts";
 import type { GuestNetwork } from "./guest_network.ts";
 
@@ -48,7 +49,7 @@ export class NfsServer implements AsyncDisposable {
     await eventually("nfs-ganesha listens", async () => {
       const log = await Deno.readTextFile(this.#path("log"));
       return log.includes("NFS SERVER INITIALIZED") || undefined;
-    });
+    }, PATIENCE_MS);
   }
 
   /** It keeps its connections, and even takes new ones, but does not answer any more. */
