@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { BusyboxRoot } from "../support/busybox_root.ts";
+import { collectGarbage } from "../support/collect_garbage.ts";
 import { ConfiguredContainers } from "../support/configured_containers.ts";
 import { eventually } from "../support/frontloader.ts";
 import {
   figuresOf,
-  leastPrivate,
   mountsWith,
   type ProcessFigures,
   rootFsDirectories,
@@ -13,34 +13,35 @@ import {
 const LAUNCHES = 1_000;
 /** What the first launches bring with them: code is compiled, buffers reach their size. */
 const WARM_UP = 100;
-/** Memory is measured after so many launches in a row. */
-const SAMPLES = 50;
 
-/** @param first, last figures after the warm-up, and at the end */
-function assertNothingGrows(
-  first: readonly ProcessFigures[],
-  last: readonly ProcessFigures[],
-): void {
-  const [before, after] = [first.at(-1)!, last.at(-1)!];
+/** Takes the figures of this process without its garbage, of which there may be more or less at any time. */
+function ownFigures(): ProcessFigures {
+  collectGarbage();
+  const figures = figuresOf(Deno.pid);
+  console.log(JSON.stringify(figures));
+  return figures;
+}
+
+function assertNothingGrew(before: ProcessFigures, after: ProcessFigures): void {
   assert.deepEqual([after.zombies, after.children], [0, 0]);
   assert.equal(after.descriptors, before.descriptors);
   assert(after.threads <= before.threads + 2, `threads: ${before.threads} -> ${after.threads}`);
-  const [least, leastAfter] = [leastPrivate(first), leastPrivate(last)];
-  console.log(`private memory: ${least} -> ${leastAfter} KiB`);
   // 900 launches more: even 16 KiB lost in each would show.
-  assert(leastAfter - least < 14_000, `private memory: ${least} -> ${leastAfter} KiB`);
+  assert(
+    after.privateKiB - before.privateKiB < 14_000,
+    `private memory: ${before.privateKiB} -> ${after.privateKiB} KiB`,
+  );
 }
 
 Deno.test(`${LAUNCHES} launches in a row leave nothing behind`, async () => {
   using root = new BusyboxRoot();
-  const [first, last]: ProcessFigures[][] = [[], []];
+  let before: ProcessFigures | undefined;
   for (let count = 1; count <= LAUNCHES; count++) {
     const { stdout, status } = await root.launch(root.spec("echo here"));
     assert.deepEqual({ stdout, status }, { stdout: ["here"], status: { kind: "exited", code: 0 } });
-    if (WARM_UP - SAMPLES < count && count <= WARM_UP) first!.push(figuresOf(Deno.pid));
-    if (LAUNCHES - SAMPLES < count) last!.push(figuresOf(Deno.pid));
+    if (count === WARM_UP) before = ownFigures();
   }
-  assertNothingGrows(first!, last!);
+  assertNothingGrew(before!, ownFigures());
   assert.deepEqual(mountsWith("frontloader.rootfs."), []);
   assert.deepEqual(rootFsDirectories(), []);
 });
@@ -64,7 +65,7 @@ Deno.test(`${FULL_LAUNCHES} launches with all features, and a job in each, leave
   using containers = await ConfiguredContainers.create("busybox");
   const mounts = { "/data": `${containers.directory}/instances:ro`, "/names": "/etc/host*" };
   const kinds = [{}, { init: false }, { hostPid: true }, { readOnly: false, seccomp: false }];
-  const [first, last]: ProcessFigures[][] = [[], []];
+  let before: ProcessFigures | undefined;
   for (let count = 1; count <= FULL_LAUNCHES; count++) {
     const settings = { ...FULL, mounts, ...kinds[count % kinds.length] };
     const said: string[] = [];
@@ -78,10 +79,9 @@ Deno.test(`${FULL_LAUNCHES} launches with all features, and a job in each, leave
       },
     });
     assert.deepEqual({ stdout, said }, { stdout: ["Hello"], said: ["1000"] });
-    if (WARM_UP - SAMPLES < count && count <= WARM_UP) first!.push(figuresOf(Deno.pid));
-    if (FULL_LAUNCHES - SAMPLES < count) last!.push(figuresOf(Deno.pid));
+    if (count === WARM_UP) before = ownFigures();
   }
-  assertNothingGrows(first!, last!);
+  assertNothingGrew(before!, ownFigures());
   assert.deepEqual(containers.instances, []);
   assert.deepEqual(mountsWith("frontloader.rootfs."), []);
   assert.deepEqual(rootFsDirectories(), []);
