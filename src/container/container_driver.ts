@@ -8,6 +8,7 @@ import { errorChain } from "../log/error_chain.ts";
 import { OUTPUT_CATEGORY } from "../log/log.ts";
 import type { Digest } from "../registry/digest.ts";
 import { formatReference } from "../registry/reference.ts";
+import { FreshRun } from "../system/fresh_run.ts";
 import { backoffMs } from "./backoff.ts";
 import type { InstanceCgroup } from "./cgroup/instance_cgroup.ts";
 import type { Leftover } from "./leftovers.ts";
@@ -129,8 +130,7 @@ export class ContainerDriver {
   #gone: PromiseWithResolvers<void> | undefined;
   #state: ContainerState = initialState;
   #pull: AbortController | undefined;
-  #check: Promise<void> | undefined;
-  #nextCheck: Promise<void> | undefined;
+  readonly #check = new FreshRun(() => this.#checkOnce());
   #checkAbort = new AbortController();
   #checkIntervalMs = 600_000;
   #lastError: StatusError | undefined;
@@ -232,7 +232,7 @@ export class ContainerDriver {
    */
   async update(): Promise<string> {
     if (this.#state.wanted === undefined) return "not wanted: nothing to update";
-    await this.#checkNow();
+    await this.#check.run();
     if (this.#lastCheckError !== undefined) return this.#lastCheckError;
     this.#dispatch({ type: "updateAsked" });
     return this.#state.upgrade.tag === "none" ? "up to date" : "a new release is being brought in";
@@ -500,24 +500,11 @@ export class ContainerDriver {
     this.#setTimer(
       "check",
       delayMs,
-      () => void this.#checkNow().finally(() => this.#scheduleCheck()),
+      () => void this.#check.run().finally(() => this.#scheduleCheck()),
     );
   }
 
-  /**
-   * Asks the registry. An answer that is on its way may be older than what whoever asks now has just pushed: they get the next
-   * one, all together.
-   */
-  #checkNow(): Promise<void> {
-    if (this.#check === undefined) {
-      return this.#check = this.#checkOnce().finally(() => this.#check = undefined);
-    }
-    return this.#nextCheck ??= this.#check.then(() => {
-      this.#nextCheck = undefined;
-      return this.#checkNow();
-    });
-  }
-
+  /** Asks the registry. */
   async #checkOnce(): Promise<void> {
     const { wanted } = this.#state;
     const { signal } = this.#checkAbort;

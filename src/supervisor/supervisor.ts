@@ -10,6 +10,7 @@ import {
 } from "../container/container_driver.ts";
 import type { InstanceProcess } from "../container/process_container.ts";
 import type { ChainId } from "../image/chain_id.ts";
+import { FreshRun } from "../system/fresh_run.ts";
 import type { KernelStatus } from "../system/upgrade/kernel_driver.ts";
 import { errorChain } from "../log/error_chain.ts";
 import type { VolumeStatus } from "../volumes/volume_driver.ts";
@@ -82,8 +83,7 @@ export class Supervisor {
   #problems: readonly string[] = [];
   #loadFailures = 0;
   #reloadTimer: ReturnType<typeof setTimeout> | undefined;
-  #reloading: Promise<void> | undefined;
-  #reloadingAgain: Promise<void> | undefined;
+  readonly #reloading = new FreshRun(() => this.#reloadOnce());
   #sweepTimer: ReturnType<typeof setTimeout> | undefined;
   #stopping: Promise<void> | undefined;
 
@@ -104,14 +104,7 @@ export class Supervisor {
    * one stays. Called by the reload timer and on SIGHUP.
    */
   reload(): Promise<void> {
-    if (this.#reloading === undefined) {
-      return this.#reloading = this.#reloadOnce().finally(() => this.#reloading = undefined);
-    }
-    // What is being read now may be older than what the caller wants to be read.
-    return this.#reloadingAgain ??= this.#reloading.then(() => {
-      this.#reloadingAgain = undefined;
-      return this.reload();
-    });
+    return this.#reloading.run();
   }
 
   async #reloadOnce(): Promise<void> {

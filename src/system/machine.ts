@@ -32,6 +32,7 @@ import type { SystemUpgrade } from "./upgrade/system_upgrade.ts";
 import { timeServers } from "./time/time_servers.ts";
 import { setTime, timeService } from "./time/time_service.ts";
 import { type FedWatchdog, startWatchdog } from "./watchdog.ts";
+import { settlesWithin } from "./within.ts";
 
 const logger = getLogger(["frontloader", "shutdown"]);
 
@@ -247,13 +248,8 @@ const END_NAMES: Readonly<Record<MachineEnd, string>> = {
 
 /** They are unmounted when the last container has ended: most often that is long past. */
 async function waitForVolumes(stopped: Promise<void>): Promise<string | void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const enough = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve("some may still be mounted"), VOLUMES_MS);
-  });
-  const result = await Promise.race([stopped, enough]);
-  clearTimeout(timer);
-  return result;
+  if (!await settlesWithin(VOLUMES_MS, stopped)) return "some may still be mounted";
+  await stopped;
 }
 
 /** A server that does not answer must not keep the machine from ending. */

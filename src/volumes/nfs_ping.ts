@@ -30,23 +30,21 @@ const MAX_ANSWER = 1024;
  */
 export async function pingNfs({ address, port, patience }: NfsPing): Promise<string> {
   const connection = await connect({ address, port, patience });
-  let isTooLate = false;
-  const timer = setTimeout(() => {
-    isTooLate = true;
-    connection.close();
-  }, patience);
   try {
-    const id = crypto.getRandomValues(new Uint32Array(1))[0]!;
-    await writeAll(connection, callOf(id));
-    checkAnswer(await readRecord(connection), id);
+    await within(patience, call(connection), () => {
+      return new Error(`It takes connections, but does not answer within ${patience / 1000} s`);
+    });
     return (connection.localAddr as Deno.NetAddr).hostname;
-  } catch (error) {
-    if (!isTooLate) throw error;
-    throw new Error(`It takes connections, but does not answer within ${patience / 1000} s`);
   } finally {
-    clearTimeout(timer);
-    if (!isTooLate) connection.close();
+    connection.close();
   }
+}
+
+/** @throws {Error} if the answer is not yes */
+async function call(connection: Deno.TcpConn): Promise<void> {
+  const id = crypto.getRandomValues(new Uint32Array(1))[0]!;
+  await writeAll(connection, callOf(id));
+  checkAnswer(await readRecord(connection), id);
 }
 
 function connect({ address, port, patience }: NfsPing): Promise<Deno.TcpConn> {

@@ -1,7 +1,6 @@
 /** Faults around a running Frontloader. Needs root. */
 import assert from "node:assert/strict";
-import { ControlClient } from "../../src/control/client.ts";
-import { controlSocketOf, RunDirectory } from "../../src/system/run_directory.ts";
+import { RunDirectory } from "../../src/system/run_directory.ts";
 import { runCommand } from "../support/command.ts";
 import { eventually, type RunningFrontloader } from "../support/frontloader.ts";
 import { containerStatus, FrontloaderFixture, untilTerm } from "../support/frontloader_fixture.ts";
@@ -105,19 +104,14 @@ Deno.test("containers that flood the log keep nothing else from being noticed", 
   });
   const frontloader = fixture.start();
   await frontloader.waitForLine(/ supervisor: Frontloader .* starts/);
-  // Asked from here: what a process of its own takes to start, beside all this, is no matter of Frontloader's.
-  const ask = async () => {
-    using control = new ControlClient(controlSocketOf(fixture.runDirectory));
-    return await control.status();
-  };
   await eventually("all run, and the end of one of them is noticed", async () => {
-    const { containers } = await ask();
+    const { containers } = await frontloader.askStatus();
     return containers.every(({ id, instances, lastError }) =>
       id === "other" ? lastError?.message.includes("exit status 7") : instances[0]?.pid
     ) || undefined;
   });
   const start = performance.now();
-  await ask();
+  await frontloader.askStatus();
   // Less than a second is usual; it was a minute.
   const took = performance.now() - start;
   assert(took < 30_000, `${took} ms`);

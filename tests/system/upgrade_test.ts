@@ -111,7 +111,6 @@ Deno.test(`${UPGRADES} upgrades in a row leave nothing behind`, async () => {
   const frontloader = fixture.start({ DENO_V8_FLAGS: "--max-old-space-size=16" });
   await frontloader.waitForLine(/ web\| version 0$/);
   using control = new ControlClient(controlSocketOf(fixture.runDirectory));
-  const figures: ProcessFigures[] = [];
   const [first, last]: ProcessFigures[][] = [[], []];
   for (let count = 1; count <= UPGRADES; count++) {
     const from = frontloader.lines.length;
@@ -119,15 +118,12 @@ Deno.test(`${UPGRADES} upgrades in a row leave nothing behind`, async () => {
     await control.update("web");
     await frontloader.waitForLine(new RegExp(` web: Instance ${count} ended: exit status 0`), from);
     await frontloader.waitForLine(new RegExp(` web\\| version ${count}$`), from);
+    if (count % WARM_UP === 0) await assertOnlyOneVersionIsThere(fixture);
     if (WARM_UP - SAMPLES < count && count <= WARM_UP) first!.push(figuresOf(frontloader.pid));
     if (UPGRADES - SAMPLES < count) last!.push(figuresOf(frontloader.pid));
-    if (count % WARM_UP === 0) {
-      await assertOnlyOneVersionIsThere(fixture);
-      figures.push(figuresOf(frontloader.pid));
-      console.log(`after ${count} upgrades: ${JSON.stringify(figures.at(-1))}`);
-    }
   }
-  const [before, after] = [figures[0]!, figures.at(-1)!];
+  const [before, after] = [first!.at(-1)!, last!.at(-1)!];
+  console.log(JSON.stringify({ before, after }));
   assert.equal(after.zombies, 0);
   assert.equal(after.children, 1);
   // A connection that is kept comes and goes.

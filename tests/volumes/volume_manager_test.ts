@@ -42,6 +42,13 @@ class Bench implements Disposable {
     await this.time.settle();
   }
 
+  /** Mounts `/a`, on a disk `a` whose size is 100. */
+  async mountOnDisk(options = ""): Promise<void> {
+    this.services.disks.set("a", 100);
+    await this.configure(on("/a", { options }));
+    await this.succeed("mount /a");
+  }
+
   /** The states of all volumes by path. */
   get states(): Record<string, string> {
     return Object.fromEntries(this.manager.status().map(({ path, state }) => [path, state]));
@@ -304,9 +311,7 @@ Deno.test("a volume grows when its disk has: on an event, or found by the look e
 
 Deno.test("a disk that changes again while its volume grows is not forgotten", async () => {
   using bench = new Bench();
-  bench.services.disks.set("a", 100);
-  await bench.configure("/a");
-  await bench.succeed("mount /a");
+  await bench.mountOnDisk();
   bench.services.takeAsked();
   for (const size of [200, 300]) {
     bench.services.disks.set("a", size);
@@ -326,18 +331,15 @@ Deno.test("a disk that changes again while its volume grows is not forgotten", a
 
 Deno.test("a disk that has changed again when its volume has become read-only is looked at once it is not any more", async () => {
   using bench = new Bench();
-  bench.services.disks.set("sdb", 100);
-  const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
-  await bench.configure(volume("rw"));
-  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
-  bench.services.disks.set("sdb", 200);
+  await bench.mountOnDisk("rw");
+  bench.services.disks.set("a", 200);
   await bench.time.advance(MINUTE);
-  bench.services.disks.set("sdb", 300);
-  await bench.configure(volume("ro"));
+  bench.services.disks.set("a", 300);
+  await bench.configure(on("/a", { options: "ro" }));
   await bench.succeed("remount /a ro");
   await bench.succeed("grow /a", undefined);
   assert.deepEqual(bench.services.open, []);
-  await bench.configure(volume("rw"));
+  await bench.configure(on("/a", { options: "rw" }));
   await bench.succeed("remount /a rw");
   await bench.time.advance(MINUTE);
   assert.deepEqual(bench.services.open.map(({ what }) => what), ["grow /a"]);
@@ -345,14 +347,11 @@ Deno.test("a disk that has changed again when its volume has become read-only is
 
 Deno.test("a volume that is read-only does not grow, and does once it is not any more", async () => {
   using bench = new Bench();
-  bench.services.disks.set("sdb", 100);
-  const volume = (options: string) => on("/a", { device: "/dev/sdb", options });
-  await bench.configure(volume("ro"));
-  await bench.succeed("mount /a", { source: "/dev/sdb", mountPoint: "/a", disk: "sdb" });
-  bench.services.disks.set("sdb", 200);
+  await bench.mountOnDisk("ro");
+  bench.services.disks.set("a", 200);
   await bench.time.advance(5 * MINUTE);
   assert.deepEqual(bench.services.open, []);
-  await bench.configure(volume("rw"));
+  await bench.configure(on("/a", { options: "rw" }));
   await bench.succeed("remount /a rw");
   await bench.time.advance(MINUTE);
   assert.deepEqual(bench.services.open.map(({ what }) => what), ["grow /a"]);
@@ -360,9 +359,7 @@ Deno.test("a volume that is read-only does not grow, and does once it is not any
 
 Deno.test("growth that brings nothing, or fails, is not tried again before the disk changes", async () => {
   using bench = new Bench();
-  bench.services.disks.set("a", 100);
-  await bench.configure("/a");
-  await bench.succeed("mount /a");
+  await bench.mountOnDisk();
   bench.services.disks.set("a", 101);
   await bench.time.advance(MINUTE);
   await bench.succeed("grow /a", undefined);
@@ -395,9 +392,7 @@ Deno.test("a volume that cannot grow when it is mounted is used as it is, and th
 
 Deno.test("a volume is not unmounted while it grows", async () => {
   using bench = new Bench();
-  bench.services.disks.set("a", 100);
-  await bench.configure("/a");
-  await bench.succeed("mount /a");
+  await bench.mountOnDisk();
   bench.services.disks.set("a", 200);
   await bench.time.advance(MINUTE);
   bench.services.takeAsked();

@@ -5,6 +5,7 @@ import type { StatusError } from "../../container/container_driver.ts";
 import { errorChain } from "../../log/error_chain.ts";
 import type { Digest } from "../../registry/digest.ts";
 import { formatReference } from "../../registry/reference.ts";
+import { settlesWithin } from "../within.ts";
 import {
   advanceKernel,
   initialKernelState,
@@ -98,8 +99,9 @@ export class KernelDriver implements SystemUpgrade {
     this.#checkIntervalMs = checkInterval * 1000;
     this.#prove();
     this.#dispatch({ type: "configured", settings: kernel });
-    await this.#waitForDecision(PATIENCE_MS.decide);
-    if (this.#state.step.tag === "loading") await this.#waitForDecision(PATIENCE_MS.load);
+    const decided = this.#decided.promise;
+    await settlesWithin(PATIENCE_MS.decide, decided);
+    if (this.#state.step.tag === "loading") await settlesWithin(PATIENCE_MS.load, decided);
     if (this.#state.step.tag === "leaving") await new Promise(() => {});
   }
 
@@ -133,13 +135,6 @@ export class KernelDriver implements SystemUpgrade {
       if (!this.#isStopped) this.#proofTimer = setTimeout(confirm, NEXT_PROOF_MS);
     };
     this.#proofTimer = setTimeout(confirm, PROOF_MS);
-  }
-
-  async #waitForDecision(patienceMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const enough = new Promise((resolve) => timer = setTimeout(resolve, patienceMs));
-    await Promise.race([this.#decided.promise, enough]);
-    clearTimeout(timer);
   }
 
   #dispatch(event: KernelEvent): void {

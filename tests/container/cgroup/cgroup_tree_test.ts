@@ -4,6 +4,7 @@ import {
   type CgroupPlace,
   CgroupTree,
 } from "../../../src/container/cgroup/cgroup_tree.ts";
+import type { CgroupDirectory } from "../../../src/container/cgroup/instance_cgroup.ts";
 import { FakeTime } from "../../support/fake_time.ts";
 import { MemoryCgroups, refusal } from "../../support/memory_cgroups.ts";
 
@@ -71,13 +72,19 @@ Deno.test("the cgroup of an instance that has ended is removed, and with the las
   assert.deepEqual(files.paths, []);
 });
 
-Deno.test("a cgroup whose last process is about to end is removed once it has", async () => {
-  using time = new FakeTime();
+/** A tree, and the cgroup of an instance `web.1` that was removed while it has a process. */
+async function removedWithProcess(pid: number) {
   const files = new MemoryCgroups(ROOT, { controllers: ALL });
   const tree = await open(files);
   const cgroup = await tree.make("web.1", {});
-  files.addProcess(cgroup!.path, 60);
+  files.addProcess(cgroup!.path, pid);
   tree.remove(cgroup!);
+  return { files, tree };
+}
+
+Deno.test("a cgroup whose last process is about to end is removed once it has", async () => {
+  using time = new FakeTime();
+  const { files } = await removedWithProcess(60);
   await time.advance(500);
   assert.deepEqual(files.paths, [DIRECTORY, `${DIRECTORY}/web.1`]);
   files.endProcess(60);
@@ -107,11 +114,7 @@ Deno.test("processes that stay are left alone, and their cgroup goes with the ne
 
 Deno.test("processes that take long to end leave nothing behind when all is given back", async () => {
   using time = new FakeTime();
-  const files = new MemoryCgroups(ROOT, { controllers: ALL });
-  const tree = await open(files);
-  const cgroup = await tree.make("web.1", {});
-  files.addProcess(cgroup!.path, 60);
-  tree.remove(cgroup!);
+  const { files, tree } = await removedWithProcess(60);
   await time.advance(60_000);
   files.endProcess(60);
   assert.deepEqual(files.paths, [DIRECTORY, `${DIRECTORY}/web.1`]);
@@ -256,6 +259,17 @@ Deno.test("a kernel without swap limits memory all the same", async () => {
   assert.deepEqual(files.writes, [`${DIRECTORY}/web.1/memory.max=1`]);
 });
 
+/** What the kernel counts for an instance, and that it tells of it. */
+function tellKills(
+  files: MemoryCgroups,
+  { path }: CgroupDirectory,
+  oom: number,
+  kills: number,
+): void {
+  const text = `oom ${oom}\noom_kill ${kills}\n`;
+  files.change(`${path}/memory.events`, text, `${DIRECTORY}/memory.events`);
+}
+
 Deno.test("processes that are killed for want of memory are told of while the instance runs, each once", async () => {
   const files = new MemoryCgroups(ROOT, { controllers: ALL });
   const tree = await open(files);
@@ -263,12 +277,7 @@ Deno.test("processes that are killed for want of memory are told of while the in
   const told: string[] = [];
   one!.onKill((text) => told.push(`one: ${text}`));
   other!.onKill((text) => told.push(`other: ${text}`));
-  const change = (oom: number, kills: number) =>
-    files.change(
-      `${one!.path}/memory.events`,
-      `oom ${oom}\noom_kill ${kills}\n`,
-      `${DIRECTORY}/memory.events`,
-    );
+  const change = (oom: number, kills: number) => tellKills(files, one!, oom, kills);
   change(1, 0);
   assert.deepEqual(told, []);
   change(1, 1);
@@ -284,16 +293,10 @@ Deno.test("who comes to listen after a process was killed is told of it", async 
   const files = new MemoryCgroups(ROOT, { controllers: ALL });
   const tree = await open(files);
   const cgroup = await tree.make("a.1", {});
-  const change = (kills: number) =>
-    files.change(
-      `${cgroup!.path}/memory.events`,
-      `oom ${kills}\noom_kill ${kills}\n`,
-      `${DIRECTORY}/memory.events`,
-    );
-  change(2);
+  tellKills(files, cgroup!, 2, 2);
   const told: string[] = [];
   cgroup!.onKill((text) => told.push(text));
-  change(3);
+  tellKills(files, cgroup!, 3, 3);
   assert.deepEqual(told, [
     "2 processes were killed: out of memory (the machine has no more)",
     "a process was killed: out of memory (the machine has no more)",
